@@ -1,0 +1,75 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+
+let package = Package(
+    name: "baton",
+    products: [
+        .library(name: "Baton", targets: ["Baton"]),
+        .executable(name: "baton", targets: ["baton-cli"]),
+        .executable(name: "baton-agent", targets: ["baton-agent"]),
+        .executable(name: "baton-relay", targets: ["baton-relay"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    ],
+    targets: [
+        // C, from Debian's packages
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(name: "CLinux"),
+
+        // Libraries, from the ground up
+        .target(name: "BatonProtocol", dependencies: ["CXXHash", nio], swiftSettings: strict),
+        .target(name: "BatonTLS", dependencies: ["COpenSSL", nio], swiftSettings: strict),
+        .target(
+            name: "BatonTransport",
+            dependencies: ["BatonProtocol", "BatonTLS", nio, nioPosix, logging],
+            swiftSettings: strict),
+        .target(
+            name: "BatonFiles",
+            dependencies: ["BatonProtocol", "BatonTLS", "CLinux", nio, system],
+            swiftSettings: strict),
+        .target(name: "BatonRelay", dependencies: ["BatonTransport", nio, nioPosix, logging], swiftSettings: strict),
+        .target(
+            name: "BatonAgent",
+            dependencies: ["BatonTransport", "BatonFiles", nio, nioPosix, logging, subprocess, system],
+            swiftSettings: strict),
+        .target(name: "Baton", dependencies: ["BatonTransport", nio], swiftSettings: strict),
+        .target(
+            name: "BatonCommandLine",
+            dependencies: ["BatonProtocol", logging, arguments, signals],
+            swiftSettings: strict),
+
+        // Programs
+        .executableTarget(name: "baton-relay", dependencies: ["BatonRelay", "BatonCommandLine"], swiftSettings: strict),
+        .executableTarget(name: "baton-agent", dependencies: ["BatonAgent", "BatonCommandLine"], swiftSettings: strict),
+        .executableTarget(name: "baton-cli", dependencies: ["Baton", "BatonCommandLine"], swiftSettings: strict),
+
+        // Tests
+        .testTarget(name: "BatonProtocolTests", dependencies: ["BatonProtocol"], swiftSettings: strict),
+        .testTarget(name: "BatonTLSTests", dependencies: ["BatonTLS", nio, nioPosix], swiftSettings: strict),
+        .testTarget(name: "BatonTransportTests", dependencies: ["BatonTransport"], swiftSettings: strict),
+        .testTarget(name: "BatonFilesTests", dependencies: ["BatonFiles"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)
