@@ -34,18 +34,22 @@ public struct ConnectionMachine: Sendable {
         case open
     }
 
-    private let kind: ConnectionKind
+    private let kind: ConnectionKind?
     private let role: ConnectionRole
-    private var state = State.greeting
+    private var state: State
     private var budget = FloodBudget()
     /// Ticks of one second each.
     private var ticksPerKeepalive: UInt32
     private var silentTicks: UInt32 = 0
     private var idleTicks: UInt32 = 0
 
-    public init(kind: ConnectionKind, role: ConnectionRole) {
+    /// - Parameters:
+    ///   - kind: `nil` at a relay's door, where HELLO or JOIN may come.
+    ///   - isGreeted: the greeting has happened elsewhere.
+    public init(kind: ConnectionKind?, role: ConnectionRole, isGreeted: Bool = false) {
         self.kind = kind
         self.role = role
+        state = isGreeted ? .open : .greeting
         ticksPerKeepalive = Limits.defaultKeepalive / 1000
     }
 
@@ -60,8 +64,8 @@ public struct ConnectionMachine: Sendable {
             guard case .goAway(let goAway) = try Message(frame) else { return .none }
             return .goAway(goAway)
         case (.greeting, let type):
-            guard type == expectedGreeting else {
-                throw ProtocolViolation(.helloExpected, "a \(type) frame came before \(expectedGreeting)")
+            guard expectedGreetings.contains(type) else {
+                throw ProtocolViolation(.helloExpected, "a \(type) frame came before the greeting")
             }
             state = .open
             return .greeting(try Message(frame))
@@ -80,12 +84,13 @@ public struct ConnectionMachine: Sendable {
         }
     }
 
-    private var expectedGreeting: FrameType {
+    private var expectedGreetings: [FrameType] {
         switch (kind, role) {
-        case (.lane, .dialer): .joined
-        case (.lane, .acceptor): .join
-        case (_, .dialer): .welcome
-        case (_, .acceptor): .hello
+        case (.lane, .dialer): [.joined]
+        case (.lane, .acceptor): [.join]
+        case (nil, .acceptor): [.hello, .join]
+        case (_, .dialer): [.welcome]
+        case (_, .acceptor): [.hello]
         }
     }
 

@@ -104,8 +104,7 @@ public struct LaneScheduler: Sendable {
         guard limit >= current.limit else {
             throw ProtocolViolation(.flowControl, "the credit of stream \(stream) shrinks to \(limit)")
         }
-        let farthest = current.sent.addingReportingOverflow(Limits.largestWindow)
-        streams[stream]?.limit = min(limit, max(current.limit, farthest.overflow ? .max : farthest.partialValue))
+        streams[stream]?.limit = limit
         takeTurn(stream)
     }
 
