@@ -44,7 +44,7 @@ let package = Package(
         .target(name: "BatonTLS", dependencies: ["COpenSSL", nio], swiftSettings: strict),
         .target(
             name: "BatonTransport",
-            dependencies: ["BatonProtocol", "BatonTLS", nio, nioPosix, logging],
+            dependencies: ["BatonProtocol", "BatonTLS", "CLinux", nio, nioPosix, logging],
             swiftSettings: strict),
         .target(
             name: "BatonFiles",
