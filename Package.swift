@@ -73,7 +73,7 @@ let package = Package(
             cSettings: [.define("_GNU_SOURCE"), .enableWarning("extra"), .treatAllWarnings(as: .error)]),
         .executableTarget(
             name: "baton-bench",
-            dependencies: ["Baton", arguments, subprocess, system],
+            dependencies: ["Baton", "BatonProtocol", arguments, signals],
             swiftSettings: strict),
 
         // Tests
