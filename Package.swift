@@ -66,6 +66,16 @@ let package = Package(
         .executableTarget(name: "baton-agent", dependencies: ["BatonAgent", "BatonCommandLine"], swiftSettings: strict),
         .executableTarget(name: "baton-cli", dependencies: ["Baton", "BatonCommandLine"], swiftSettings: strict),
 
+        // Measurements: the yardstick is the same relaying in plain C, run by baton-bench beside the real programs
+        .executableTarget(
+            name: "baton-yardstick",
+            dependencies: ["COpenSSL"],
+            cSettings: [.define("_GNU_SOURCE"), .enableWarning("extra"), .treatAllWarnings(as: .error)]),
+        .executableTarget(
+            name: "baton-bench",
+            dependencies: ["Baton", "BatonProtocol", arguments, signals],
+            swiftSettings: strict),
+
         // Tests
         .testTarget(name: "BatonProtocolTests", dependencies: ["BatonProtocol"], swiftSettings: strict),
         .testTarget(
