@@ -10,6 +10,7 @@ let strict: [SwiftSetting] = [
 
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -43,7 +44,7 @@ let package = Package(
         .target(name: "BatonTLS", dependencies: ["COpenSSL", nio], swiftSettings: strict),
         .target(
             name: "BatonTransport",
-            dependencies: ["BatonProtocol", "BatonTLS", nio, nioPosix, logging],
+            dependencies: ["BatonProtocol", "BatonTLS", "CLinux", nio, nioPosix, logging],
             swiftSettings: strict),
         .target(
             name: "BatonFiles",
@@ -65,9 +66,22 @@ let package = Package(
         .executableTarget(name: "baton-agent", dependencies: ["BatonAgent", "BatonCommandLine"], swiftSettings: strict),
         .executableTarget(name: "baton-cli", dependencies: ["Baton", "BatonCommandLine"], swiftSettings: strict),
 
+        // Measurements: the yardstick is the same relaying in plain C, run by baton-bench beside the real programs
+        .executableTarget(
+            name: "baton-yardstick",
+            dependencies: ["COpenSSL"],
+            cSettings: [.define("_GNU_SOURCE"), .enableWarning("extra"), .treatAllWarnings(as: .error)]),
+        .executableTarget(
+            name: "baton-bench",
+            dependencies: ["Baton", "BatonProtocol", arguments, signals],
+            swiftSettings: strict),
+
         // Tests
         .testTarget(name: "BatonProtocolTests", dependencies: ["BatonProtocol"], swiftSettings: strict),
-        .testTarget(name: "BatonTLSTests", dependencies: ["BatonTLS", nio, nioPosix], swiftSettings: strict),
+        .testTarget(
+            name: "BatonTLSTests",
+            dependencies: ["BatonTLS", "COpenSSL", nio, nioPosix, nioEmbedded],
+            swiftSettings: strict),
         .testTarget(name: "BatonTransportTests", dependencies: ["BatonTransport"], swiftSettings: strict),
         .testTarget(name: "BatonFilesTests", dependencies: ["BatonFiles"], swiftSettings: strict),
     ],

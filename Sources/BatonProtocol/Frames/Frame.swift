@@ -90,8 +90,10 @@ public struct FrameHeader: Hashable, Sendable {
 
     /// Judges a header before anything is allocated for its payload.
     ///
-    /// - Parameter cap: the largest payload that the connection's state allows.
-    init(reading buffer: inout ByteBuffer, on connection: ConnectionKind, cap: Int) throws(ProtocolViolation) {
+    /// - Parameters:
+    ///   - connection: `nil` as long as a relay does not know yet whether HELLO or JOIN will come.
+    ///   - cap: the largest payload that the connection's state allows.
+    init(reading buffer: inout ByteBuffer, on connection: ConnectionKind?, cap: Int) throws(ProtocolViolation) {
         guard
             let (length, type, flags, reserved, stream) = buffer.readMultipleIntegers(
                 as: (UInt32, UInt8, UInt8, UInt16, UInt32).self)
@@ -105,7 +107,7 @@ public struct FrameHeader: Hashable, Sendable {
         guard reserved == 0, flags & ~type.allowedFlags == 0 else {
             throw .malformed("a \(type) frame with reserved bits set")
         }
-        guard type.belongs(on: connection) else {
+        if let connection, !type.belongs(on: connection) {
             throw ProtocolViolation(.wrongConnection, "a \(type) frame on a \(connection) connection")
         }
         guard (stream == 0) == type.isOfConnection else {

@@ -5,7 +5,8 @@ public import NIOCore
 /// A frame that lies whole in what was fed shares its memory; only one that straddles two feeds is copied, once. Every
 /// header is judged before memory is set aside for its payload.
 public struct FrameDecoder: Sendable {
-    public let connection: ConnectionKind
+    /// `nil` as long as a relay does not know yet whether HELLO or JOIN will come.
+    public var connection: ConnectionKind?
     /// Set once hello (or join) has been answered: until then frames are small.
     public var isGreeted = false
 
@@ -15,7 +16,7 @@ public struct FrameDecoder: Sendable {
     /// Fewer than 12 bytes of a header that straddles feeds.
     private var partialHeader = ByteBuffer()
 
-    public init(connection: ConnectionKind) {
+    public init(connection: ConnectionKind?) {
         self.connection = connection
     }
 
@@ -56,7 +57,7 @@ public struct FrameDecoder: Sendable {
     }
 
     private mutating func nextHeader() throws(ProtocolViolation) -> FrameHeader? {
-        let cap = isGreeted ? connection.largestPayload : Limits.greetingPayload
+        let cap = (isGreeted ? connection?.largestPayload : nil) ?? Limits.greetingPayload
         guard partialHeader.readableBytes > 0 || fed.readableBytes < FrameHeader.size else {
             return try FrameHeader(reading: &fed, on: connection, cap: cap)
         }
