@@ -63,7 +63,8 @@ public final class Agent: Sendable {
         let folder = try openFolder()
         let files = SharedFiles(folder: folder, servesReadOnly: configuration.servesReadOnly)
         for path in configuration.shares {
-            if try !files.declare(path) { logger.notice("declared, though it does not exist yet: \(Reference(path: path))") }
+            let own = folder.ownName(path)
+            if try !files.declare(own) { logger.notice("declared, though it does not exist yet: \(Reference(path: own))") }
         }
         let loops = EventLoops(bulkThreads: configuration.bulkThreads)
         let executor = BlockingExecutor(threads: configuration.fileThreads)

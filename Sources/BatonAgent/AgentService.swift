@@ -5,6 +5,7 @@ import BatonTransport
 import Glibc
 import Logging
 import NIOCore
+import SystemPackage
 
 /// The running parts of an agent, as one group of tasks: the link to the relay, the local socket, the jobs, and the work itself.
 struct AgentService: Sendable {
@@ -31,7 +32,7 @@ struct AgentService: Sendable {
         let dialer = RelayDialer(address: configuration.relay, context: context, software: configuration.software)
         link = RelayLink(dialer: dialer, loops: loops, jobs: jobs, logger: logger)
         desk = LocalDesk(app: app, work: work, link: link, jobs: jobs, software: configuration.software)
-        origin = OriginDesk(files: files, link: link, work: work, logger: logger)
+        origin = OriginDesk(folder: folder, files: files, link: link, work: work, logger: logger)
         fetcher = Fetcher(folder: folder, locks: DestinationLocks(), link: link, executor: executor, work: work)
     }
 

@@ -1,3 +1,4 @@
+import BatonFiles
 import BatonProtocol
 import Logging
 import SystemPackage

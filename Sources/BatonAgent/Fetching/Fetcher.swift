@@ -95,7 +95,7 @@ struct Fetcher: Sendable {
                 }
                 meter.set(writer.progress)
             }
-            return Fetched(try writer.publish(), destination: order.destination)
+            return try Fetched(writer.publish(), destination: order.destination)
         } catch {
             lane.redirect(stream, .discard)
             session.cancel(stream, because: error.code)

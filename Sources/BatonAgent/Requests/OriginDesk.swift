@@ -5,6 +5,7 @@ import Logging
 
 /// Answers what is asked about the paths that this work has declared. Blocking: to be run on threads that may.
 struct OriginDesk: Sendable {
+    let folder: WorkFolder
     let files: SharedFiles
     let link: RelayLink
     let work: WorkName
@@ -33,9 +34,10 @@ struct OriginDesk: Sendable {
             return .stat(try files.stat(path, digest: digest) { () throws(BatonError) in try job.checkWanted() })
         case .list(let after, let limit): return .list(try files.list(path, after: after, limit: limit))
         case .share:
-            let exists = try files.declare(path)
-            logger.info("shared", metadata: ["path": "\(Reference(path: path))", "exists": "\(exists)"])
-            return .share(Shared(origin: work, path: path, exists: exists))
+            let own = folder.ownName(path)
+            let exists = try files.declare(own)
+            logger.info("shared", metadata: ["path": "\(Reference(path: own))", "exists": "\(exists)"])
+            return .share(Shared(origin: work, path: own, exists: exists))
         case .echo: return .echo(by: work)
         case .get, .fetch: throw BatonError(.unsupported, "this cannot be asked here", path: path)
         }
