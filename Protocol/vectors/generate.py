@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""Writes the vector files beside it: `python3 generate.py`. This is the reference encoder of the vectors (wire.py says how
+a message is encoded, the other modules which). It needs the package `xxhash` for the checksums, nothing else."""
+
+import json
+import pathlib
+
+import errors
+import frames
+import sequences
+
+HERE = pathlib.Path(__file__).parent
+
+
+def write(name, chapter, **sections):
+    """One vector a line, so that a change reads well in a diff."""
+    for section, vectors in sections.items():
+        names = [vector["name"] for vector in vectors if vector.get("name")]
+        twice = {name for name in names if names.count(name) > 1}
+        assert not twice, f"{section}: {twice}"
+    lines = [f'"chapter": {json.dumps(chapter)}']
+    for section, vectors in sections.items():
+        rows = ",\n".join("    " + json.dumps(vector) for vector in vectors)
+        lines.append(f'"{section}": [\n{rows}\n  ]')
+    text = "{\n  " + ",\n  ".join(lines) + "\n}\n"
+    json.loads(text)
+    (HERE / f"{name}.json").write_text(text)
+
+
+if __name__ == "__main__":
+    write("framing", "02-framing.md", frames=frames.framing())
+    write("session", "03-session.md", frames=frames.session())
+    write("streams", "04-streams.md", frames=frames.streams())
+    write("operations", "05-operations.md", frames=frames.operations())
+    write("credit", "06-credit.md", frames=frames.credit(), scenarios=sequences.credit_scenarios())
+    write("trees", "07-trees.md", frames=frames.trees(), sequences=sequences.tree_sequences())
+    write("errors", "08-errors.md", codes=errors.vectors())
+    write("transcript", "04-streams.md", steps=sequences.transcript()[0])
