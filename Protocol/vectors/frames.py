@@ -12,6 +12,7 @@ NAME_128 = "w" * 128
 PATH_4096 = b"/".join([b"p" * 255] * 15 + [b"p" * 254, b"p"])
 ABSOLUTE_4096 = b"/" + b"/".join([b"p" * 255] * 16)
 COMPONENT_255 = b"c" * 255
+DAY = 86_400_000
 LANE_CAP, CONTROL_CAP, OPENING_CAP = 524_304, 65_536, 4_096
 DATA_MAX = 524_288
 
@@ -276,7 +277,9 @@ def operations():
                     "PROGRESS")
     for message in requests:
         fields = BASE[message]
-        vectors += accepted(message, fields, "deadline_ms", [0, U32])
+        vectors += accepted(message, fields, "deadline_ms", [0, DAY])
+        longer = valid(f"{message} with a deadline that is cut to a day", message, fields | {"deadline_ms": U32})
+        vectors.append(longer | {"fields": longer["fields"] | {"deadline_ms": DAY}, "encode": False})
         if "origin" in fields:
             vectors += accepted(message, fields, "origin", GOOD_NAMES + ([""] if message == "ECHO" else []))
             vectors += changed(message, fields, "origin", BAD_NAMES + ([] if message == "ECHO" else [""]))

@@ -5,8 +5,10 @@ a message is encoded, the other modules which). It needs the package `xxhash` fo
 import json
 import pathlib
 
+import digest
 import errors
 import frames
+import names
 import sequences
 
 HERE = pathlib.Path(__file__).parent
@@ -15,8 +17,8 @@ HERE = pathlib.Path(__file__).parent
 def write(name, chapter, **sections):
     """One vector a line, so that a change reads well in a diff."""
     for section, vectors in sections.items():
-        names = [vector["name"] for vector in vectors if vector.get("name")]
-        twice = {name for name in names if names.count(name) > 1}
+        labels = [vector["name"] for vector in vectors if vector.get("name")]
+        twice = {label for label in labels if labels.count(label) > 1}
         assert not twice, f"{section}: {twice}"
     lines = [f'"chapter": {json.dumps(chapter)}']
     for section, vectors in sections.items():
@@ -35,4 +37,7 @@ if __name__ == "__main__":
     write("credit", "06-credit.md", frames=frames.credit(), scenarios=sequences.credit_scenarios())
     write("trees", "07-trees.md", frames=frames.trees(), sequences=sequences.tree_sequences())
     write("errors", "08-errors.md", codes=errors.vectors())
+    write("names", "10-names.md", references=names.references(), paths=names.paths(), names=names.names(),
+          order=names.order(), identities=names.identities(), places=names.places())
+    write("digest", "11-digest.md", digests=digest.vectors())
     write("transcript", "04-streams.md", steps=sequences.transcript()[0])
