@@ -10,6 +10,7 @@ let strict: [SwiftSetting] = [
 
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -67,7 +68,10 @@ let package = Package(
 
         // Tests
         .testTarget(name: "BatonProtocolTests", dependencies: ["BatonProtocol"], swiftSettings: strict),
-        .testTarget(name: "BatonTLSTests", dependencies: ["BatonTLS", nio, nioPosix], swiftSettings: strict),
+        .testTarget(
+            name: "BatonTLSTests",
+            dependencies: ["BatonTLS", "COpenSSL", nio, nioPosix, nioEmbedded],
+            swiftSettings: strict),
         .testTarget(name: "BatonTransportTests", dependencies: ["BatonTransport"], swiftSettings: strict),
         .testTarget(name: "BatonFilesTests", dependencies: ["BatonFiles"], swiftSettings: strict),
     ],

@@ -1,0 +1,9 @@
+import CXXHash
+
+/// The checksum of a CHUNK's data: XXH3 with 64 bits and seed 0 (chapter 7). It guards the way from the reader's buffer to
+/// the writer's against mistakes, not against an attacker: that is TLS's part.
+public enum Checksum {
+    public static func of(_ data: UnsafeRawBufferPointer) -> UInt64 {
+        baton_xxh3_64(data.baseAddress, data.count)
+    }
+}

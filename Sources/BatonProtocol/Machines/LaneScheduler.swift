@@ -1,0 +1,148 @@
+public import NIOCore
+
+/// Whole frames of one stream that go onto a lane together.
+public struct LaneBurst: Sendable {
+    /// A frame header that stands before `frames`; a relay writes it anew, with its own stream id.
+    public var header: ByteBuffer?
+    /// Frames, or the payload that belongs to `header`.
+    public var frames: ByteBuffer
+    /// Sum of the payload lengths: what it takes of the credit.
+    public var payload: Int
+    /// Ends with END or ERROR: nothing follows, and no credit is needed.
+    public var isTerminal: Bool
+
+    public init(header: ByteBuffer? = nil, frames: ByteBuffer, payload: Int, isTerminal: Bool) {
+        self.header = header
+        self.frames = frames
+        self.payload = payload
+        self.isTerminal = isTerminal
+    }
+
+    /// A frame that is passed on under another stream id.
+    public init(_ frame: Frame, as stream: StreamID, allocator: ByteBufferAllocator) {
+        var header = allocator.buffer(capacity: FrameHeader.size)
+        let length = frame.payload.readableBytes
+        header.writeFrameHeader(frame.type, flags: frame.flags, stream: stream, length: length)
+        self.init(header: header, frames: frame.payload, payload: length, isTerminal: frame.isTerminal)
+    }
+
+    /// One message as a burst of its own.
+    public init(_ message: Message, on stream: StreamID, allocator: ByteBufferAllocator) {
+        var frames = allocator.buffer(capacity: 256)
+        frames.writeFrame(message, stream: stream)
+        let isTerminal = message.type == .end || message.type == .error
+        self.init(frames: frames, payload: frames.readableBytes - FrameHeader.size, isTerminal: isTerminal)
+    }
+}
+
+extension Frame {
+    /// END and ERROR end a stream on its lane.
+    public var isTerminal: Bool { type == .end || type == .error }
+}
+
+/// Decides which stream sends next on a lane: round robin by bytes, within each stream's credit (chapters 4 and 6). A value
+/// without I/O.
+public struct LaneScheduler: Sendable {
+    private struct Stream: Sendable {
+        var queue = CircularBuffer<LaneBurst>()
+        var queuedBytes = 0
+        /// Lane payload sent, as the peer counts it.
+        var sent: UInt64 = 0
+        var limit: UInt64
+        /// Bytes it may still send in this round.
+        var allowance = 0
+        var isWaitingForTurn = false
+
+        var canSend: Bool {
+            guard let burst = queue.first else { return false }
+            return burst.isTerminal || sent + UInt64(burst.payload) <= limit
+        }
+
+        mutating func takeFirst() -> LaneBurst? {
+            guard let burst = queue.popFirst() else { return nil }
+            queuedBytes -= burst.payload
+            sent += UInt64(burst.payload)
+            allowance -= burst.payload
+            return burst
+        }
+    }
+
+    /// Bytes that a stream gets in one round.
+    private static let quantum = 256 * 1024
+
+    private var streams: [StreamID: Stream] = [:]
+    /// Streams that can send, in the order of their turns.
+    private var ring = CircularBuffer<StreamID>()
+
+    public init() {}
+
+    public var isEmpty: Bool { streams.isEmpty }
+    public var openStreams: [StreamID] { Array(streams.keys) }
+
+    public mutating func open(_ stream: StreamID, limit: UInt64) {
+        streams[stream] = Stream(limit: limit)
+    }
+
+    /// Bytes of payload that wait to be sent; `nil` if the stream is not open.
+    public func queuedBytes(_ stream: StreamID) -> Int? { streams[stream]?.queuedBytes }
+
+    /// Lane payload that was sent; `nil` if the stream is not open.
+    public func sentBytes(_ stream: StreamID) -> UInt64? { streams[stream]?.sent }
+
+    /// Queues a burst. Without effect if the stream is not open.
+    public mutating func enqueue(_ burst: LaneBurst, on stream: StreamID) {
+        streams[stream]?.queue.append(burst)
+        streams[stream]?.queuedBytes += burst.payload
+        takeTurn(stream)
+    }
+
+    /// The receiver lets us send up to `limit`.
+    ///
+    /// - Throws: `flowControl` if the limit shrinks.
+    public mutating func grant(_ limit: UInt64, to stream: StreamID) throws(ProtocolViolation) {
+        guard let current = streams[stream] else { return }
+        guard limit >= current.limit else {
+            throw ProtocolViolation(.flowControl, "the credit of stream \(stream) shrinks to \(limit)")
+        }
+        streams[stream]?.limit = limit
+        takeTurn(stream)
+    }
+
+    /// Forgets the stream and all that it had queued.
+    public mutating func close(_ stream: StreamID) { streams[stream] = nil }
+
+    /// Drops what is queued and sends nothing more but `burst`, which is terminal.
+    public mutating func end(_ stream: StreamID, with burst: LaneBurst) {
+        streams[stream]?.queue.removeAll()
+        streams[stream]?.queuedBytes = 0
+        enqueue(burst, on: stream)
+    }
+
+    /// The next burst that may be sent now. A terminal one closes its stream.
+    public mutating func next() -> (stream: StreamID, burst: LaneBurst)? {
+        while let id = ring.first {
+            guard streams[id]?.canSend == true else {
+                _ = ring.popFirst()
+                streams[id]?.isWaitingForTurn = false
+                continue
+            }
+            guard let allowance = streams[id]?.allowance, allowance > 0 else {
+                _ = ring.popFirst()
+                ring.append(id)
+                streams[id]?.allowance += LaneScheduler.quantum
+                continue
+            }
+            guard let burst = streams[id]?.takeFirst() else { return nil }
+            if burst.isTerminal { streams[id] = nil }
+            return (id, burst)
+        }
+        return nil
+    }
+
+    private mutating func takeTurn(_ id: StreamID) {
+        guard let stream = streams[id], !stream.isWaitingForTurn, stream.canSend else { return }
+        streams[id]?.isWaitingForTurn = true
+        streams[id]?.allowance = LaneScheduler.quantum
+        ring.append(id)
+    }
+}

@@ -1,0 +1,150 @@
+public import NIOCore
+
+/// What one frame says. Chapter 2 of `Protocol/` has the table of all types.
+public enum Message: Hashable, Sendable {
+    case hello(Hello)
+    case welcome(Welcome)
+    case join(Join)
+    /// The lane's index.
+    case joined(UInt8)
+    /// For one more lane.
+    case ticket([UInt8])
+    case ping(UInt64)
+    case pong(UInt64)
+    case goAway(GoAway)
+
+    case request(Request)
+    case reply(Reply)
+    /// The asker no longer wants an answer; the code says why.
+    case cancel(ErrorCode)
+    /// Lane payload of this stream may be sent up to this offset (chapter 6).
+    case credit(UInt64)
+    case progress(Progress)
+
+    case entry(TreeEntry)
+    case chunk(Chunk)
+    case skipped(SkippedEntry)
+    case end(TreeEnd)
+
+    /// Reads the payload of a frame.
+    ///
+    /// - Throws: ``ProtocolViolation`` with the code `malformed`.
+    public init(_ frame: Frame) throws(ProtocolViolation) {
+        var fields = PayloadReader(frame)
+        let isLast = frame.flags & FrameHeader.last != 0
+        switch frame.type {
+        case .hello: self = .hello(try Hello(&fields))
+        case .welcome: self = .welcome(try Welcome(&fields))
+        case .join: self = .join(try Join(&fields))
+        case .joined: self = .joined(try fields.integer("lane"))
+        case .ticket: self = .ticket(try fields.ticket())
+        case .ping: self = .ping(try fields.integer("opaque"))
+        case .pong: self = .pong(try fields.integer("opaque"))
+        case .goAway: self = .goAway(try GoAway(&fields))
+        case .exists, .stat, .list, .get, .echo, .share, .fetch:
+            self = .request(try Request(frame.type, &fields))
+        case .existsReply, .statReply, .listReply, .echoReply, .shareReply, .fetchReply, .error:
+            self = .reply(try Reply(frame.type, &fields))
+        case .cancel: self = .cancel(ErrorCode(rawValue: try fields.integer("code")))
+        case .credit: self = .credit(try fields.integer("limit"))
+        case .progress: self = .progress(try Progress(&fields))
+        case .entry: self = .entry(try TreeEntry(&fields, isLast: isLast))
+        case .chunk: self = .chunk(try Chunk(&fields, isLast: isLast))
+        case .skipped: self = .skipped(try SkippedEntry(&fields))
+        case .end: self = .end(try TreeEnd(&fields))
+        }
+    }
+
+    public var type: FrameType {
+        switch self {
+        case .hello: .hello
+        case .welcome: .welcome
+        case .join: .join
+        case .joined: .joined
+        case .ticket: .ticket
+        case .ping: .ping
+        case .pong: .pong
+        case .goAway: .goAway
+        case .request(let request): request.type
+        case .reply(let reply): reply.type
+        case .cancel: .cancel
+        case .credit: .credit
+        case .progress: .progress
+        case .entry: .entry
+        case .chunk: .chunk
+        case .skipped: .skipped
+        case .end: .end
+        }
+    }
+
+    /// The flags of the frame that carries the message.
+    public var flags: UInt8 {
+        switch self {
+        case .entry(let entry) where entry.isLast: FrameHeader.last
+        case .chunk(let chunk) where chunk.isLast: FrameHeader.last
+        default: 0
+        }
+    }
+
+    fileprivate func writePayload(to buffer: inout ByteBuffer) {
+        switch self {
+        case .hello(let hello): hello.write(to: &buffer)
+        case .welcome(let welcome): welcome.write(to: &buffer)
+        case .join(let join): join.write(to: &buffer)
+        case .joined(let lane): buffer.writeInteger(lane)
+        case .ticket(let ticket): buffer.write(bytes: ticket, length: UInt8.self)
+        case .ping(let opaque), .pong(let opaque): buffer.writeInteger(opaque)
+        case .goAway(let goAway): goAway.write(to: &buffer)
+        case .request(let request): request.write(to: &buffer)
+        case .reply(let reply): reply.write(to: &buffer)
+        case .cancel(let code): buffer.writeInteger(code.rawValue)
+        case .credit(let limit): buffer.writeInteger(limit)
+        case .progress(let progress): progress.write(to: &buffer)
+        case .entry(let entry): entry.write(to: &buffer)
+        case .chunk(let chunk): chunk.write(to: &buffer)
+        case .skipped(let entry): entry.write(to: &buffer)
+        case .end(let end): end.write(to: &buffer)
+        }
+    }
+}
+
+extension ByteBuffer {
+    /// Appends the frame that carries `message` on `stream` (0 for the connection's own messages).
+    public mutating func writeFrame(_ message: Message, stream: StreamID = 0) {
+        writeFrame(message.type, flags: message.flags, stream: stream) { message.writePayload(to: &$0) }
+    }
+}
+
+/// What a running FETCH has done so far: bytes_in u64, bytes_out u64, entries u64, waiting u8 (chapter 5).
+public struct Progress: Hashable, Sendable {
+    public enum Waiting: UInt8, Hashable, Sendable, CaseIterable {
+        case nothing = 0
+        case origin = 1
+        case receiverDisk = 2
+    }
+
+    /// Data bytes that have arrived.
+    public var bytesIn: UInt64
+    /// Data bytes that have been written.
+    public var bytesOut: UInt64
+    public var entries: UInt64
+    public var waiting: Waiting
+
+    public init(bytesIn: UInt64, bytesOut: UInt64, entries: UInt64, waiting: Waiting) {
+        self.bytesIn = bytesIn
+        self.bytesOut = bytesOut
+        self.entries = entries
+        self.waiting = waiting
+    }
+
+    init(_ fields: inout PayloadReader) throws(ProtocolViolation) {
+        bytesIn = try fields.integer("bytes_in")
+        bytesOut = try fields.integer("bytes_out")
+        entries = try fields.integer("entries")
+        waiting = try fields.value("waiting")
+    }
+
+    func write(to buffer: inout ByteBuffer) {
+        buffer.writeMultipleIntegers(bytesIn, bytesOut, entries, waiting.rawValue)
+    }
+}

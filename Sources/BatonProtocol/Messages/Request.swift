@@ -1,0 +1,114 @@
+import NIOCore
+
+/// The first frame of a stream: what is asked of whom, and how long the asker waits (chapter 5).
+///
+/// All requests begin with deadline_ms u32, origin text8 and path bytes16, as far as they have them.
+public struct Request: Hashable, Sendable {
+    public enum Operation: Hashable, Sendable {
+        /// Is there something at the path?
+        case exists
+        /// Kind, size, times and, if asked, the digest.
+        case stat(digest: Bool)
+        /// The entries of a directory whose names come after `after`, at most `limit`.
+        case list(after: [UInt8], limit: UInt16)
+        /// The content, on the lane. `credit`: lane payload that may be sent before more is granted.
+        case get(credit: UInt64)
+        /// Nothing but an answer.
+        case echo
+        /// Declare a path of the agent's own work (local).
+        case share
+        /// Get a path to this machine (local).
+        case fetch(Destination)
+    }
+
+    /// Where FETCH puts what it gets.
+    public struct Destination: Hashable, Sendable {
+        /// An absolute path of this machine; empty for the default place.
+        public var path: PathName
+        /// Replace what is there.
+        public var overwrite: Bool
+
+        public init(path: PathName = .root, overwrite: Bool = false) {
+            self.path = path
+            self.overwrite = overwrite
+        }
+    }
+
+    public var operation: Operation
+    /// Milliseconds left, as of sending; each hop takes off what it used.
+    public var deadline: UInt32
+    /// Whose path it is; `nil` for the responder's own (ECHO: for the responder itself).
+    public var origin: WorkName?
+    public var path: PathName
+
+    public init(_ operation: Operation, deadline: UInt32, origin: WorkName? = nil, path: PathName = .root) {
+        self.operation = operation
+        self.deadline = min(deadline, Limits.deadline.upperBound)
+        self.origin = origin
+        self.path = path
+    }
+
+    public var reference: Reference { Reference(origin: origin, path: path) }
+
+    var type: FrameType {
+        switch operation {
+        case .exists: .exists
+        case .stat: .stat
+        case .list: .list
+        case .get: .get
+        case .echo: .echo
+        case .share: .share
+        case .fetch: .fetch
+        }
+    }
+
+    init(_ type: FrameType, _ fields: inout PayloadReader) throws(ProtocolViolation) {
+        let deadline: UInt32 = try fields.integer("deadline_ms")
+        let origin = type == .share ? nil : try fields.name("origin")
+        let path = type == .echo ? .root : try fields.path("path")
+        let operation: Operation
+        switch type {
+        case .exists: operation = .exists
+        case .stat: operation = .stat(digest: try fields.options("options", known: 1) & 1 != 0)
+        case .list:
+            let after = try fields.bytes("after", length: UInt16.self, atMost: Limits.component)
+            let limit: UInt16 = try fields.integer("limit")
+            guard limit > 0 else { throw fields.malformed("limit", "is 0") }
+            operation = .list(after: after, limit: limit)
+        case .get:
+            let credit: UInt64 = try fields.integer("credit")
+            guard credit >= Limits.smallestWindow else {
+                throw fields.malformed("credit", "is less than one frame needs")
+            }
+            operation = .get(credit: credit)
+        case .echo: operation = .echo
+        case .share: operation = .share
+        case .fetch:
+            let destination = try fields.path("destination")
+            guard destination.isRoot || destination.isAbsolute else {
+                throw fields.malformed("destination", "is not absolute")
+            }
+            let overwrite = try fields.options("options", known: 1) & 1 != 0
+            operation = .fetch(Destination(path: destination, overwrite: overwrite))
+        default: throw ProtocolViolation(.unexpectedFrame, "\(type) is no request")
+        }
+        self.init(operation, deadline: deadline, origin: origin, path: path)
+    }
+
+    func write(to buffer: inout ByteBuffer) {
+        buffer.writeInteger(deadline)
+        if operation != .share { buffer.write(origin) }
+        if operation != .echo { buffer.write(path) }
+        switch operation {
+        case .exists, .echo, .share: break
+        case .stat(let digest): buffer.write(digest)
+        case .list(let after, let limit):
+            buffer.write(bytes: after, length: UInt16.self)
+            buffer.writeInteger(limit)
+        case .get(let credit): buffer.writeInteger(credit)
+        case .fetch(let destination):
+            buffer.write(destination.path)
+            buffer.write(destination.overwrite)
+        }
+    }
+}

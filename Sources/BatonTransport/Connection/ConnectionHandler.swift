@@ -1,0 +1,270 @@
+import BatonProtocol
+import BatonTLS
+import Logging
+import NIOCore
+
+/// Drives one connection of any kind: cuts frames, greets, keeps it alive, and says why when it ends. What lies beyond that it
+/// hands to its owner.
+final class ConnectionHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// Judges the peer's first frame.
+    typealias Admit = @Sendable (Greeting) throws(ProtocolViolation) -> Admission
+
+    private enum State {
+        case greeting(Admit)
+        case open(any ConnectionOwner)
+        /// GOAWAY is on its way; what still comes in is thrown away.
+        case closing
+        case ended
+    }
+
+    private var state: State
+    private var decoder: FrameDecoder
+    private var machine: ConnectionMachine
+    private let kind: ConnectionKind?
+    private let role: ConnectionRole
+    /// What a dialer says first.
+    private let greeting: Message?
+    /// Told once why a connection ended before it had an owner.
+    private let onRefusal: @Sendable (BatonError) -> Void
+
+    private var certificate: PeerCertificate?
+    private var deadline: Scheduled<Void>?
+    private var ticker: RepeatedTask?
+    private var hasReceived = false
+    private var hasSent = false
+    private var isReading = false
+    private var wantsFlush = false
+    private var reason: BatonError?
+
+    /// - Parameters:
+    ///   - kind: `nil` at a relay's door, where HELLO or JOIN may come.
+    ///   - greeting: the dialer's first message; `nil` for an acceptor.
+    ///   - admit: judges the peer's first frame.
+    ///   - onRefusal: told why the connection ended before it had an owner.
+    init(
+        kind: ConnectionKind?, greeting: Message?, admit: @escaping Admit,
+        onRefusal: @escaping @Sendable (BatonError) -> Void
+    ) {
+        self.kind = kind
+        self.role = greeting == nil ? .acceptor : .dialer
+        self.greeting = greeting
+        self.onRefusal = onRefusal
+        state = .greeting(admit)
+        decoder = FrameDecoder(connection: kind)
+        machine = ConnectionMachine(kind: kind, role: role)
+    }
+
+    /// For a lane that was greeted on another event loop.
+    init(greetedLane owner: any ConnectionOwner) {
+        kind = .lane
+        role = .acceptor
+        greeting = nil
+        onRefusal = { _ in }
+        state = .open(owner)
+        decoder = FrameDecoder(connection: .lane)
+        decoder.isGreeted = true
+        machine = ConnectionMachine(kind: .lane, role: .acceptor, isGreeted: true)
+    }
+
+    // MARK: Life
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let loop = context.eventLoop
+        let bound = NIOLoopBound((self, context), eventLoop: loop)
+        ticker = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+            let (handler, context) = bound.value
+            handler.tick(context)
+        }
+        guard case .greeting = state else { return }
+        deadline = loop.scheduleTask(in: .seconds(Limits.greetingSeconds)) {
+            let (handler, context) = bound.value
+            handler.greetingIsLate(context)
+        }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if kind == .local { sayHello(context) }
+        context.fireChannelActive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let handshake = event as? TLSHandshakeCompleted {
+            certificate = handshake.peer
+            sayHello(context)
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    private func sayHello(_ context: ChannelHandlerContext) {
+        if let greeting, case .greeting = state { context.channel.send(greeting) }
+    }
+
+    private func greetingIsLate(_ context: ChannelHandlerContext) {
+        guard case .greeting = state else { return }
+        close(context, ProtocolViolation(.helloTimeout, "no greeting within \(Limits.greetingSeconds) seconds"))
+    }
+
+    private func tick(_ context: ChannelHandlerContext) {
+        defer { (hasReceived, hasSent) = (false, false) }
+        guard case .open(let owner) = state else { return }
+        owner.tick()
+        switch machine.tick(received: hasReceived, sent: hasSent) {
+        case .none: break
+        case .ping: context.channel.send(.ping(0))
+        case .dead: close(context, ProtocolViolation(.keepaliveTimeout, "nothing came for three keepalive intervals"))
+        }
+    }
+
+    // MARK: In
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        hasReceived = true
+        isReading = true
+        decoder.feed(unwrapInboundIn(data))
+        do throws(ProtocolViolation) {
+            while let frame = try nextFrame() { try receive(frame, context) }
+        } catch {
+            close(context, error)
+        }
+    }
+
+    private func nextFrame() throws(ProtocolViolation) -> Frame? {
+        switch state {
+        case .greeting, .open: try decoder.next()
+        case .closing, .ended: nil
+        }
+    }
+
+    private func receive(_ frame: Frame, _ context: ChannelHandlerContext) throws(ProtocolViolation) {
+        switch try machine.receive(frame) {
+        case .none: break
+        case .greeting(let message): try admit(message, context)
+        case .answer(let message): context.channel.send(message)
+        case .deliver(let frame): if case .open(let owner) = state { try owner.received(frame) }
+        case .pong(let opaque): if case .open(let owner) = state { owner.pong(opaque) }
+        case .goAway(let goAway): receive(goAway, context)
+        }
+    }
+
+    private func admit(_ message: Message, _ context: ChannelHandlerContext) throws(ProtocolViolation) {
+        guard case .greeting(let admit) = state else { return }
+        decoder.isGreeted = true
+        if case .hello = message { decoder.connection = kind ?? .control }
+        if case .welcome(let welcome) = message { machine.setKeepalive(welcome.keepalive) }
+        let greeting = Greeting(message: message, certificate: certificate, channel: context.channel)
+        switch try admit(greeting) {
+        case .owned(let owner):
+            deadline?.cancel()
+            state = .open(owner)
+        case .moved(let move):
+            guard decoder.isEmpty else { throw ProtocolViolation(.unexpectedFrame, "a frame followed JOIN at once") }
+            stopTimers()
+            state = .ended
+            move.perform(on: context)
+        }
+    }
+
+    private func receive(_ goAway: GoAway, _ context: ChannelHandlerContext) {
+        let sentence = Escaping.printable(goAway.message)
+        let error = BatonError(goAway.code, "the other side ended the connection: \(sentence)", saidBy: .relay)
+        if case .open(let owner) = state {
+            owner.goAway(goAway)
+            if goAway.code == .shutdown { return }
+        }
+        reason = reason ?? error
+        context.close(promise: nil)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
+        if case .open(let owner) = state { owner.batchEnded() }
+        if wantsFlush {
+            wantsFlush = false
+            context.flush()
+        }
+        context.fireChannelReadComplete()
+    }
+
+    // MARK: Out
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        hasSent = true
+        context.write(data, promise: promise)
+    }
+
+    /// Answers to one batch of frames leave together.
+    func flush(context: ChannelHandlerContext) {
+        if isReading { wantsFlush = true } else { context.flush() }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable, case .open(let owner) = state { owner.becameWritable() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    // MARK: End
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        reason = reason ?? BatonError(connection: error)
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { end() }
+
+    /// Says why, then closes; the peer has a second to read it.
+    private func close(_ context: ChannelHandlerContext, _ violation: ProtocolViolation) {
+        switch state {
+        case .closing, .ended: return
+        case .greeting, .open: break
+        }
+        reason = reason ?? BatonError(violation.code, violation.message)
+        let goAway = GoAway(code: violation.code, message: violation.message)
+        isReading = false
+        finish()
+        state = .closing
+        context.channel.sendAndClose(goAway)
+    }
+
+    private func end() {
+        finish()
+        state = .ended
+    }
+
+    /// Tells whoever waits, once.
+    private func finish() {
+        stopTimers()
+        let error = reason ?? BatonError(.interrupted, "the connection was closed by the other side")
+        switch state {
+        case .greeting: onRefusal(error)
+        case .open(let owner): owner.ended(error)
+        case .closing, .ended: break
+        }
+    }
+
+    private func stopTimers() {
+        deadline?.cancel()
+        ticker?.cancel()
+    }
+}
+
+extension Channel {
+    /// Sends GOAWAY and closes once it has left, or after two seconds if it cannot leave.
+    func sendAndClose(_ goAway: GoAway) {
+        var buffer = allocator.buffer(capacity: 256)
+        buffer.writeFrame(.goAway(goAway))
+        let force = eventLoop.scheduleTask(in: .seconds(2)) { self.close(promise: nil) }
+        writeAndFlush(buffer).whenComplete { _ in
+            force.cancel()
+            self.close(promise: nil)
+        }
+    }
+}

@@ -1,0 +1,124 @@
+public import BatonProtocol
+public import BatonTLS
+public import NIOCore
+import NIOPosix
+
+/// Where a relay listens.
+public struct RelayAddress: Hashable, Sendable, CustomStringConvertible {
+    public let host: String
+    public let port: Int
+
+    public init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// Parses `HOST:PORT` or `[IPV6]:PORT`; `nil` if it is neither.
+    public init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+        guard !host.isEmpty, host.allSatisfy({ !$0.isWhitespace }) else { return nil }
+        self.init(host: String(host), port: Int(port))
+    }
+
+    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
+/// Dials a relay: the control connection first, lanes when data is to move.
+public struct RelayDialer: Sendable {
+    public let address: RelayAddress
+    private let context: TLSContext
+    private let software: String
+
+    public init(address: RelayAddress, context: TLSContext, software: String) {
+        self.address = address
+        self.context = context
+        self.software = software
+    }
+
+    /// Opens a session. Also hands out the ticket of its first lane.
+    ///
+    /// - Throws: `unreachable`, `identityRefused` and the other codes of chapter 3, saying which relay.
+    public func openSession(
+        on loop: any EventLoop, delegate: any SessionDelegate
+    ) async throws(BatonError) -> (session: Session, ticket: [UInt8]) {
+        let opened = loop.makePromise(of: (Session, [UInt8]).self)
+        let handler: @Sendable () -> ConnectionHandler = {
+            ConnectionHandler(kind: .control, greeting: .hello(Hello(software: software))) {
+                greeting throws(ProtocolViolation) in
+                guard case .welcome(let welcome) = greeting.message else {
+                    throw ProtocolViolation(.helloExpected, "no welcome came")
+                }
+                guard welcome.version == Limits.version else {
+                    throw ProtocolViolation(.versionMismatch, "the relay speaks version \(welcome.version)")
+                }
+                let peer = SessionPeer(
+                    app: welcome.app, work: welcome.work, epoch: welcome.session, address: "\(address)",
+                    software: welcome.software)
+                let session = Session(
+                    channel: greeting.channel, role: .dialer, peer: peer, allowedByPeer: welcome.maxStreams,
+                    delegate: delegate)
+                opened.succeed((session, welcome.ticket))
+                return .owned(session)
+            } onRefusal: {
+                opened.fail($0)
+            }
+        }
+        return try await dial(ClientBootstrap(group: loop).controlOptions(), handler, opened)
+    }
+
+    /// Opens a lane of `session` on `loop`.
+    ///
+    /// - Parameter onEnd: told when the lane is lost after it was open.
+    /// - Throws: as ``openSession(on:delegate:)``; `badTicket` if the ticket is used or late.
+    public func openLane(
+        of session: Session, ticket: [UInt8], on loop: any EventLoop,
+        onEnd: @escaping @Sendable (Lane, BatonError) -> Void
+    ) async throws(BatonError) -> Lane {
+        let opened = loop.makePromise(of: Lane.self)
+        let handler: @Sendable () -> ConnectionHandler = {
+            ConnectionHandler(kind: .lane, greeting: .join(Join(ticket: ticket))) { greeting throws(ProtocolViolation) in
+                guard case .joined(let index) = greeting.message, index < Limits.lanes else {
+                    throw ProtocolViolation(.helloExpected, "the relay did not join the lane")
+                }
+                let lane = Lane(channel: greeting.channel, session: session, onEnd: onEnd)
+                opened.succeed(lane)
+                return .owned(lane)
+            } onRefusal: {
+                opened.fail($0)
+            }
+        }
+        return try await dial(ClientBootstrap(group: loop).laneOptions(), handler, opened)
+    }
+
+    private func dial<Opened>(
+        _ bootstrap: ClientBootstrap, _ makeHandler: @escaping @Sendable () -> ConnectionHandler,
+        _ opened: EventLoopPromise<Opened>
+    ) async throws(BatonError) -> Opened {
+        do {
+            _ =
+                try await bootstrap
+                .connectTimeout(.seconds(Limits.greetingSeconds))
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        let connection = try context.makeConnection(peerName: address.host)
+                        try channel.pipeline.syncOperations.addHandler(TLSHandler(connection: connection))
+                        try channel.pipeline.syncOperations.addHandler(makeHandler())
+                    }
+                }
+                .connect(host: address.host, port: address.port)
+                .get()
+        } catch {
+            let failure = BatonError(connection: error)
+            opened.fail(failure)
+            throw BatonError(failure.code, "cannot reach the relay at \(address): \(failure.message)")
+        }
+        do {
+            return try await opened.futureResult.get()
+        } catch {
+            let failure = BatonError(connection: error)
+            throw BatonError(failure.code, "the relay at \(address) cannot be used: \(failure.message)")
+        }
+    }
+}

@@ -1,0 +1,84 @@
+public import BatonProtocol
+public import BatonTLS
+public import Logging
+public import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Judges who may come in; called on the control loop.
+public protocol Doorkeeper: AnyObject, Sendable {
+    /// - Throws: what to say in the GOAWAY that refuses the connection.
+    func admit(_ greeting: Greeting) throws(ProtocolViolation) -> Admission
+}
+
+/// Accepts agents over TLS, all on the control loop; lanes move on from there.
+public struct RelayListener: Sendable {
+    private let channel: any Channel
+
+    /// Listens.
+    ///
+    /// - Throws: `unreachable` if the address cannot be listened on.
+    public static func listen(
+        on address: RelayAddress, loop: any EventLoop, context: TLSContext, doorkeeper: any Doorkeeper, logger: Logger
+    ) async throws(BatonError) -> RelayListener {
+        let unknown = UnknownPeers(limit: 4096)
+        let bootstrap = ServerBootstrap(group: loop, childGroup: loop)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.recvAllocator, value: ChannelSettings.controlReceiveBuffer)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let peer = "\(channel.remoteAddress?.description ?? "unknown")"
+                    guard unknown.enter() else {
+                        logger.warning("refused a connection: too many are not greeted yet", metadata: ["peer": "\(peer)"])
+                        throw ChannelError.alreadyClosed
+                    }
+                    let connection = try context.makeConnection(peerName: nil)
+                    try channel.pipeline.syncOperations.addHandler(TLSHandler(connection: connection))
+                    let handler = ConnectionHandler(kind: nil, greeting: nil) { greeting throws(ProtocolViolation) in
+                        let admission = try doorkeeper.admit(greeting)
+                        unknown.leave()
+                        return admission
+                    } onRefusal: { error in
+                        unknown.leave()
+                        logger.warning(
+                            "refused a connection: \(error.message)",
+                            metadata: ["peer": "\(peer)", "code": "\(error.code.name)"])
+                    }
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                }
+            }
+        do {
+            return RelayListener(channel: try await bootstrap.bind(host: address.host, port: address.port).get())
+        } catch {
+            throw BatonError(.unreachable, "cannot listen on \(address): \(error)")
+        }
+    }
+
+    /// Where it listens, with the port that was picked.
+    public var port: Int { channel.localAddress?.port ?? 0 }
+
+    /// Takes no further connections; those that are open stay.
+    public func close() async {
+        try? await channel.close()
+    }
+}
+
+/// Counts the connections whose peer is not known yet.
+private final class UnknownPeers: Sendable {
+    private let limit: Int
+    private let count = Mutex(0)
+
+    init(limit: Int) { self.limit = limit }
+
+    func enter() -> Bool {
+        count.withLock { count in
+            guard count < limit else { return false }
+            count += 1
+            return true
+        }
+    }
+
+    func leave() { count.withLock { $0 -= 1 } }
+}

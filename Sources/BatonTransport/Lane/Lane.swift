@@ -1,0 +1,260 @@
+public import BatonProtocol
+public import NIOCore
+import Synchronization
+
+/// Where the frames of an incoming stream go.
+public enum Inflow: Sendable {
+    /// To the task that waits for them.
+    case deliver(Inbox<Frame>)
+    /// To another lane, under another id.
+    case forward(to: Lane, as: StreamID)
+    /// Nowhere but for the last one: the stream was cancelled, its end is still awaited.
+    case endOnly(to: Lane, as: StreamID)
+    case discard
+}
+
+/// Who wants to know how an outgoing stream gets on. Called on the lane's loop.
+public struct OutflowObserver: Sendable {
+    /// So many bytes of payload have been handed to the network.
+    let sent: @Sendable (Int) -> Void
+    /// The lane is gone.
+    let lost: @Sendable (BatonError) -> Void
+
+    public init(sent: @escaping @Sendable (Int) -> Void, lost: @escaping @Sendable (BatonError) -> Void) {
+        self.sent = sent
+        self.lost = lost
+    }
+}
+
+/// One open bulk connection: carries the content of many streams at once, each within its credit (chapters 3, 4 and 6).
+///
+/// Methods that are not isolated can be called from anywhere; what they do happens on the lane's loop, in order.
+public actor Lane: LoopActor {
+    public nonisolated let loop: any EventLoop
+    public nonisolated let channel: any Channel
+    /// The session that the lane belongs to: credit and early errors travel there.
+    private nonisolated let session: Session
+    private nonisolated let onEnd: @Sendable (Lane, BatonError) -> Void
+
+    /// Behind a lock, not on the loop: a stream must be known here before the request that starts it has left.
+    private nonisolated let inbound = Mutex<[StreamID: Inbound]>([:])
+    private var touched: [StreamID] = []
+    private var scheduler = LaneScheduler()
+    private var observers: [StreamID: OutflowObserver] = [:]
+    private var isOver = false
+
+    private struct Inbound {
+        var window: ReceiveWindow
+        var inflow: Inflow
+        var batch: [Frame] = []
+    }
+
+    /// Bytes that go to the network in one flush.
+    private static let flushSize = 256 * 1024
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
+
+    public init(channel: any Channel, session: Session, onEnd: @escaping @Sendable (Lane, BatonError) -> Void) {
+        loop = channel.eventLoop
+        self.channel = channel
+        self.session = session
+        self.onEnd = onEnd
+    }
+
+    // MARK: In
+
+    /// Expects frames of a stream of ours.
+    ///
+    /// - Parameter window: bytes that the sender may be ahead, as it was told with the request.
+    public nonisolated func expect(_ stream: StreamID, window: UInt64, _ inflow: Inflow) {
+        inbound.withLock { $0[stream] = Inbound(window: ReceiveWindow(size: window), inflow: inflow) }
+    }
+
+    /// Sends what still comes elsewhere. Without effect if the stream has ended.
+    public nonisolated func redirect(_ stream: StreamID, _ inflow: Inflow) {
+        inbound.withLock { $0[stream]?.inflow = inflow }
+    }
+
+    /// The stream has ended on control: no frame will come.
+    public nonisolated func forget(_ stream: StreamID) {
+        inbound.withLock { $0[stream] = nil }
+    }
+
+    /// So many bytes are done with: the sender may send as many more.
+    public nonisolated func consumed(_ bytes: Int, of stream: StreamID) {
+        let limit = inbound.withLock { $0[stream]?.window.consume(UInt64(bytes)) }
+        if let limit { session.grant(limit, to: stream) }
+    }
+
+    private func receive(_ frame: Frame) throws(ProtocolViolation) {
+        let verdict = inbound.withLock { table -> Result<Bool, ProtocolViolation> in
+            Result { () throws(ProtocolViolation) in
+                guard table[frame.stream] != nil else { return false }
+                try table[frame.stream]?.window.receive(frame.payload.readableBytes, isTerminal: frame.isTerminal)
+                let isFirst = table[frame.stream]?.batch.isEmpty ?? false
+                table[frame.stream]?.batch.append(frame)
+                return isFirst
+            }
+        }
+        if try verdict.get() { touched.append(frame.stream) }
+    }
+
+    private func passOn() {
+        for stream in touched {
+            let taken = inbound.withLock { table -> (Inflow, [Frame])? in
+                guard let entry = table[stream] else { return nil }
+                table[stream]?.batch = []
+                if entry.batch.last?.isTerminal == true { table[stream] = nil }
+                return (entry.inflow, entry.batch)
+            }
+            guard let (inflow, batch) = taken else { continue }
+            let isEnd = batch.last?.isTerminal == true
+            switch inflow {
+            case .deliver(let inbox):
+                inbox.push(batch)
+                if isEnd { inbox.finish() }
+            case .forward(let lane, let other): lane.enqueue(batch, as: other)
+            case .endOnly(let lane, let other): if isEnd { lane.enqueue(batch.suffix(1), as: other) }
+            case .discard: break
+            }
+            if isEnd { session.settle(stream) }
+        }
+        touched.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: Out
+
+    /// Makes an outgoing stream known.
+    ///
+    /// - Parameter limit: lane payload that the receiver takes for now.
+    public nonisolated func open(_ stream: StreamID, limit: UInt64, observer: OutflowObserver) {
+        loop.execute {
+            self.assumeIsolated { lane in
+                guard !lane.isOver else { return observer.lost(BatonError(.interrupted, "the lane is gone")) }
+                lane.scheduler.open(stream, limit: limit)
+                lane.observers[stream] = observer
+            }
+        }
+    }
+
+    /// The receiver takes more.
+    public nonisolated func grant(_ limit: UInt64, to stream: StreamID) {
+        loop.execute {
+            self.assumeIsolated { lane in
+                do throws(ProtocolViolation) {
+                    try lane.scheduler.grant(limit, to: stream)
+                    lane.pump()
+                } catch {
+                    lane.session.close(error.code, error.message)
+                }
+            }
+        }
+    }
+
+    /// Queues frames that another connection has brought.
+    public nonisolated func enqueue(_ frames: [Frame], as stream: StreamID) {
+        // Always by way of the loop's queue, also from the loop itself: so no frame overtakes the opening of its stream.
+        loop.execute {
+            self.assumeIsolated { lane in
+                let allocator = lane.channel.allocator
+                for frame in frames {
+                    lane.scheduler.enqueue(LaneBurst(frame, as: stream, allocator: allocator), on: stream)
+                }
+                lane.pump()
+            }
+        }
+    }
+
+    /// Queues frames that were made here.
+    public nonisolated func enqueue(_ burst: LaneBurst, on stream: StreamID) {
+        loop.execute {
+            self.assumeIsolated { lane in
+                lane.scheduler.enqueue(burst, on: stream)
+                lane.pump()
+            }
+        }
+    }
+
+    /// Ends a stream of the peer with an error: here, if anything of it was sent here, else on control.
+    public nonisolated func end(_ stream: StreamID, with error: BatonError) {
+        loop.execute {
+            self.assumeIsolated { lane in
+                if let sent = lane.scheduler.sentBytes(stream), sent > 0 {
+                    let burst = LaneBurst(.reply(.error(error)), on: stream, allocator: lane.channel.allocator)
+                    lane.scheduler.end(stream, with: burst)
+                    lane.pump()
+                } else {
+                    lane.scheduler.close(stream)
+                    lane.observers[stream] = nil
+                    lane.session.reply(.error(error), on: stream)
+                }
+            }
+        }
+    }
+
+    /// Writes what may be sent, as far as the network takes it.
+    private func pump() {
+        var unflushed = 0
+        while channel.isWritable, let (stream, burst) = scheduler.next() {
+            if let header = burst.header { channel.write(header, promise: nil) }
+            channel.write(burst.frames, promise: nil)
+            observers[stream]?.sent(burst.payload)
+            if burst.isTerminal {
+                observers[stream] = nil
+                session.finish(stream)
+            }
+            unflushed += burst.payload
+            if unflushed >= Lane.flushSize {
+                channel.flush()
+                unflushed = 0
+            }
+        }
+        if unflushed > 0 { channel.flush() }
+    }
+
+    // MARK: The end
+
+    public nonisolated func close() {
+        channel.close(promise: nil)
+    }
+
+    private func end(_ error: BatonError) {
+        isOver = true
+        let sentence = "the transfer was cut off: \(error.message)"
+        let lost = BatonError(.interrupted, sentence, saidBy: error.saidBy)
+        let orphans = inbound.withLock { table in
+            defer { table = [:] }
+            return table
+        }
+        for entry in orphans.values {
+            switch entry.inflow {
+            case .deliver(let inbox): inbox.finish(lost)
+            case .forward(let lane, let other), .endOnly(let lane, let other): lane.end(other, with: lost)
+            case .discard: break
+            }
+        }
+        for (stream, observer) in observers {
+            observer.lost(lost)
+            session.reply(.error(lost), on: stream)
+        }
+        observers = [:]
+        scheduler = LaneScheduler()
+        onEnd(self, error)
+    }
+}
+
+extension Lane: ConnectionOwner {
+    public nonisolated func received(_ frame: Frame) throws(ProtocolViolation) {
+        let result = assumeIsolated { lane in
+            Result { () throws(ProtocolViolation) in try lane.receive(frame) }
+        }
+        try result.get()
+    }
+
+    public nonisolated func batchEnded() { assumeIsolated { $0.passOn() } }
+    public nonisolated func becameWritable() { assumeIsolated { $0.pump() } }
+    public nonisolated func ended(_ error: BatonError) { assumeIsolated { $0.end(error) } }
+    public nonisolated func pong(_ opaque: UInt64) {}
+    public nonisolated func goAway(_ goAway: GoAway) {}
+    public nonisolated func tick() {}
+}

@@ -1,0 +1,27 @@
+public import NIOCore
+import NIOPosix
+
+/// The threads of a program: one event loop for control, on which nothing may take long, and others for bulk data, so that a
+/// question never waits behind a transfer.
+public final class EventLoops: Sendable {
+    private let group: MultiThreadedEventLoopGroup
+    public let control: any EventLoop
+    private let bulk: [any EventLoop]
+
+    /// - Parameter bulkThreads: event loops that carry lanes, at least 1.
+    public init(bulkThreads: Int) {
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1 + max(1, bulkThreads))
+        let loops = Array(group.makeIterator())
+        control = loops[0]
+        bulk = Array(loops.dropFirst())
+    }
+
+    /// The loop for the lanes of the session with this number: all lanes of one session share one.
+    public func bulk(for session: UInt64) -> any EventLoop {
+        bulk[Int(session % UInt64(bulk.count))]
+    }
+
+    public func shutdown() async {
+        try? await group.shutdownGracefully()
+    }
+}

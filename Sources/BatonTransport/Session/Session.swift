@@ -1,0 +1,183 @@
+public import BatonProtocol
+public import NIOCore
+
+/// One open control connection (or local one): its streams, and whom they concern (chapters 3 and 4).
+///
+/// Methods that are not isolated can be called from anywhere; what they do happens on the session's loop, in order.
+public actor Session: LoopActor {
+    public nonisolated let loop: any EventLoop
+    public nonisolated let channel: any Channel
+    public nonisolated let peer: SessionPeer
+    private nonisolated let delegate: any SessionDelegate
+
+    private var streams: StreamTable
+    private var handlers: [StreamID: @Sendable (StreamEvent) -> Void] = [:]
+    private var isOver = false
+    /// Set while the session drains.
+    private var drainDeadline: NIODeadline?
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
+
+    /// - Parameters:
+    ///   - allowedByPeer: streams that the peer lets this side have open at once.
+    public init(
+        channel: any Channel, role: ConnectionRole, peer: SessionPeer, allowedByPeer: UInt16,
+        delegate: any SessionDelegate
+    ) {
+        loop = channel.eventLoop
+        self.channel = channel
+        self.peer = peer
+        self.delegate = delegate
+        streams = StreamTable(role: role, allowedToPeer: Limits.defaultStreams)
+        streams.allowedByPeer = allowedByPeer.clamped(to: Limits.streams)
+    }
+
+    // MARK: Streams of ours
+
+    /// Opens a stream with a request. `prepare` is called with its id before the request is sent.
+    ///
+    /// - Returns: `nil` if the peer takes no more streams now, or the session is over.
+    public func open(
+        _ request: Request, prepare: (StreamID) -> Void = { _ in },
+        onEvent: @escaping @Sendable (StreamEvent) -> Void
+    ) -> StreamID? {
+        guard !isOver, let stream = streams.open() else { return nil }
+        handlers[stream] = onEvent
+        prepare(stream)
+        channel.send(.request(request), stream: stream)
+        return stream
+    }
+
+    /// Asks the peer to stop. The stream ends when the peer says so.
+    public nonisolated func cancel(_ stream: StreamID, because code: ErrorCode) {
+        onLoop { session in
+            guard !session.isOver, session.handlers[stream] != nil else { return }
+            session.channel.send(.cancel(code), stream: stream)
+        }
+    }
+
+    /// Lets the peer send lane payload of this stream up to `limit`.
+    public nonisolated func grant(_ limit: UInt64, to stream: StreamID) {
+        onLoop { session in
+            guard session.handlers[stream] != nil else { return }
+            session.channel.send(.credit(limit), stream: stream)
+        }
+    }
+
+    /// The stream has ended on the lane.
+    public nonisolated func settle(_ stream: StreamID) {
+        onLoop { session in
+            session.streams.settle(stream)
+            session.handlers[stream] = nil
+        }
+    }
+
+    // MARK: Streams of the peer
+
+    /// Ends a stream of the peer. Without effect if it has ended.
+    public nonisolated func reply(_ reply: Reply, on stream: StreamID) {
+        onLoop { session in
+            guard session.streams.finish(stream) else { return }
+            session.channel.send(.reply(reply), stream: stream)
+        }
+    }
+
+    /// The stream of the peer has ended on the lane.
+    public nonisolated func finish(_ stream: StreamID) {
+        onLoop { session in _ = session.streams.finish(stream) }
+    }
+
+    public nonisolated func send(_ progress: Progress, on stream: StreamID) {
+        onLoop { session in
+            guard session.streams.isServing(stream) else { return }
+            session.channel.send(.progress(progress), stream: stream)
+        }
+    }
+
+    /// A ticket for one more lane of this session.
+    public nonisolated func send(ticket: [UInt8]) {
+        onLoop { $0.channel.send(.ticket(ticket)) }
+    }
+
+    // MARK: The end
+
+    /// Says why, then closes.
+    public nonisolated func close(_ code: ErrorCode, _ message: String, reconnect: UInt32 = 0) {
+        onLoop { session in
+            guard !session.isOver else { return }
+            let last = session.streams.lastPeerStream
+            session.channel.sendAndClose(
+                GoAway(code: code, lastStream: last, reconnect: reconnect, message: message))
+        }
+    }
+
+    /// Takes no new streams, says so, and closes once those that run have ended or `limit` is over.
+    public func drain(within limit: TimeAmount, reconnect: UInt32, _ message: String) {
+        streams.isDraining = true
+        let last = streams.lastPeerStream
+        channel.send(.goAway(GoAway(code: .shutdown, lastStream: last, reconnect: reconnect, message: message)))
+        drainDeadline = .now() + limit
+        closeIfDrained()
+    }
+
+    private var drainDeadline: NIODeadline?
+
+    private func closeIfDrained() {
+        guard let drainDeadline, streams.isIdle || drainDeadline <= .now() else { return }
+        channel.close(promise: nil)
+    }
+
+    private func receive(_ frame: Frame) throws(ProtocolViolation) {
+        switch try streams.receive(frame) {
+        case .opened(let stream, let request): delegate.session(self, received: request, on: stream)
+        case .refused(let stream):
+            let message =
+                streams.isDraining
+                ? "the other side is shutting down; try again" : "too many requests at once; try again when some have ended"
+            channel.send(.reply(.error(BatonError(.busy, message, saidBy: .relay))), stream: stream)
+        case .replied(let stream, let reply): handlers.removeValue(forKey: stream)?(.reply(reply))
+        case .progress(let stream, let progress): handlers[stream]?(.progress(progress))
+        case .cancelled(let stream, let code): delegate.session(self, cancelled: stream, because: code)
+        case .credit(let stream, let limit): delegate.session(self, granted: limit, to: stream)
+        case .ticket(let ticket): delegate.session(self, received: ticket)
+        case .late: break
+        }
+    }
+
+    private func end(_ error: BatonError) {
+        guard !isOver else { return }
+        isOver = true
+        let orphans = handlers
+        handlers = [:]
+        for handler in orphans.values { handler(.lost(error)) }
+        delegate.sessionEnded(self, error)
+    }
+}
+
+extension Session: ConnectionOwner {
+    public nonisolated func received(_ frame: Frame) throws(ProtocolViolation) {
+        let result = assumeIsolated { session in
+            Result { () throws(ProtocolViolation) in try session.receive(frame) }
+        }
+        try result.get()
+    }
+
+    public nonisolated func tick() {
+        assumeIsolated { session in
+            session.streams.tick()
+            session.closeIfDrained()
+        }
+    }
+
+    public nonisolated func goAway(_ goAway: GoAway) {
+        if goAway.code == .shutdown { delegate.sessionDrains(self, goAway) }
+    }
+
+    public nonisolated func ended(_ error: BatonError) {
+        assumeIsolated { $0.end(error) }
+    }
+
+    public nonisolated func batchEnded() {}
+    public nonisolated func pong(_ opaque: UInt64) {}
+    public nonisolated func becameWritable() {}
+}
