@@ -67,7 +67,7 @@ let package = Package(
         .executableTarget(name: "baton-cli", dependencies: ["Baton", "BatonCommandLine"], swiftSettings: strict),
 
         // Tests
-        .testTarget(name: "BatonProtocolTests", dependencies: ["BatonProtocol"], swiftSettings: strict),
+        .testTarget(name: "BatonProtocolTests", dependencies: ["BatonProtocol", nio], swiftSettings: strict),
         .testTarget(
             name: "BatonTLSTests",
             dependencies: ["BatonTLS", "COpenSSL", nio, nioPosix, nioEmbedded],

@@ -153,7 +153,7 @@ def transcript():
     steps = []
 
     def step(connection, sender, message, stream, fields, flags=0):
-        steps.append({"connection": connection, "from": sender, "hex": frame(message, stream, fields, flags).hex(),
+        steps.append({"name": f"{len(steps) + 1} {message}", "connection": connection, "from": sender, "hex": frame(message, stream, fields, flags).hex(),
                       "type": message, "flags": flags, "stream": stream, "fields": fields_json(message, fields)})
 
     path = {"origin": "trainer", "path": b"outputs/checkpoints"}
