@@ -44,7 +44,7 @@ let package = Package(
         .target(name: "BatonTLS", dependencies: ["COpenSSL", nio], swiftSettings: strict),
         .target(
             name: "BatonTransport",
-            dependencies: ["BatonProtocol", "BatonTLS", nio, nioPosix, logging],
+            dependencies: ["BatonProtocol", "BatonTLS", "CLinux", nio, nioPosix, logging],
             swiftSettings: strict),
         .target(
             name: "BatonFiles",
@@ -65,6 +65,16 @@ let package = Package(
         .executableTarget(name: "baton-relay", dependencies: ["BatonRelay", "BatonCommandLine"], swiftSettings: strict),
         .executableTarget(name: "baton-agent", dependencies: ["BatonAgent", "BatonCommandLine"], swiftSettings: strict),
         .executableTarget(name: "baton-cli", dependencies: ["Baton", "BatonCommandLine"], swiftSettings: strict),
+
+        // Measurements: the yardstick is the same relaying in plain C, run by baton-bench beside the real programs
+        .executableTarget(
+            name: "baton-yardstick",
+            dependencies: ["COpenSSL"],
+            cSettings: [.define("_GNU_SOURCE"), .enableWarning("extra"), .treatAllWarnings(as: .error)]),
+        .executableTarget(
+            name: "baton-bench",
+            dependencies: ["Baton", "BatonProtocol", arguments, signals],
+            swiftSettings: strict),
 
         // Tests
         .testTarget(name: "BatonProtocolTests", dependencies: ["BatonProtocol", nio], swiftSettings: strict),

@@ -111,11 +111,18 @@ public struct LaneScheduler: Sendable {
     /// Forgets the stream and all that it had queued.
     public mutating func close(_ stream: StreamID) { streams[stream] = nil }
 
-    /// Drops what is queued and sends nothing more but `burst`, which is terminal.
-    public mutating func end(_ stream: StreamID, with burst: LaneBurst) {
+    /// Forgets what the stream had queued, but for its last frame.
+    public mutating func drop(_ stream: StreamID) {
+        guard let last = streams[stream]?.queue.last else { return }
         streams[stream]?.queue.removeAll()
         streams[stream]?.queuedBytes = 0
-        enqueue(burst, on: stream)
+        if last.isTerminal { enqueue(last, on: stream) }
+    }
+
+    /// Drops what is queued and sends nothing more but `burst`, which is terminal.
+    public mutating func end(_ stream: StreamID, with burst: LaneBurst) {
+        drop(stream)
+        if streams[stream]?.queue.isEmpty == true { enqueue(burst, on: stream) }
     }
 
     /// The next burst that may be sent now. A terminal one closes its stream.

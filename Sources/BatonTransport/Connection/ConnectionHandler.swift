@@ -153,8 +153,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private func admit(_ message: Message, _ context: ChannelHandlerContext) throws(ProtocolViolation) {
         guard case .greeting(let admit) = state else { return }
         decoder.isGreeted = true
-        if case .hello = message { decoder.connection = kind ?? .control }
-        if case .welcome(let welcome) = message { machine.setKeepalive(welcome.keepalive) }
+        switch message {
+        case .hello(let hello):
+            decoder.connection = kind ?? .control
+            machine.setKeepalive(hello.keepalive)
+        case .welcome(let welcome): machine.setKeepalive(welcome.keepalive)
+        default: break
+        }
         let greeting = Greeting(message: message, certificate: certificate, channel: context.channel)
         switch try admit(greeting) {
         case .owned(let owner):

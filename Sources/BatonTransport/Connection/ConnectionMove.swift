@@ -9,17 +9,17 @@ import Synchronization
 /// where it stood. So bulk data never shares a loop with control, though both come in by one door.
 public struct ConnectionMove: Sendable {
     public let loop: any EventLoop
-    /// Makes the owner, on the new loop.
-    public let makeOwner: @Sendable (any Channel) -> any ConnectionOwner
-    /// The lane is ready on its new loop: `nil`. Or it was lost on the way.
-    public let onDone: @Sendable (BatonError?) -> Void
+    /// Makes the lane, on the new loop.
+    public let makeLane: @Sendable (any Channel) -> Lane
+    /// The lane is ready on its new loop, or it was lost on the way.
+    public let onDone: @Sendable (Result<Lane, BatonError>) -> Void
 
     public init(
-        to loop: any EventLoop, makeOwner: @escaping @Sendable (any Channel) -> any ConnectionOwner,
-        onDone: @escaping @Sendable (BatonError?) -> Void
+        to loop: any EventLoop, makeLane: @escaping @Sendable (any Channel) -> Lane,
+        onDone: @escaping @Sendable (Result<Lane, BatonError>) -> Void
     ) {
         self.loop = loop
-        self.makeOwner = makeOwner
+        self.makeLane = makeLane
         self.onDone = onDone
     }
 
@@ -37,30 +37,30 @@ public struct ConnectionMove: Sendable {
                 throw error
             }
         } catch {
-            onDone(BatonError(connection: error))
+            onDone(.failure(BatonError(connection: error)))
         }
         old.close(promise: nil)
     }
 
     private func adopt(_ socket: NIOBSDSocket.Handle, _ connection: sending TLSConnection) {
         let parcel = Parcel(connection)
+        let made = loop.makePromise(of: Lane.self)
         ClientBootstrap(group: loop)
             .laneOptions()
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let connection = parcel.take() else { throw ChannelError.alreadyClosed }
-                    let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHandler(TLSHandler(connection: connection))
-                    try pipeline.addHandler(ConnectionHandler(greetedLane: makeOwner(channel)))
+                    let lane = makeLane(channel)
+                    try channel.pipeline.syncOperations.addHandler(TLSHandler(connection: connection))
+                    try channel.pipeline.syncOperations.addHandler(ConnectionHandler(greetedLane: lane))
+                    made.succeed(lane)
                 }
             }
             .withConnectedSocket(socket)
-            .whenComplete { result in
-                switch result {
-                case .success: onDone(nil)
-                case .failure(let error): onDone(BatonError(connection: error))
-                }
-            }
+            .whenFailure { made.fail($0) }
+        made.futureResult.whenComplete { result in
+            onDone(result.mapError { BatonError(connection: $0) })
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 import BatonProtocol
+import CLinux
 import Glibc
 import NIOCore
 
@@ -15,7 +16,7 @@ final class LocalSocketPath: Sendable {
         let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         name = slash.map { String(path[path.index(after: $0)...]) } ?? path
         self.path = path
-        directory = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC)
+        directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else {
             throw BatonError(.unreachable, "cannot open \(parent), the directory of the agent's socket: \(systemMessage())")
         }
@@ -51,11 +52,7 @@ func systemMessage(_ number: CInt = errno) -> String { String(cString: strerror(
 extension Channel {
     /// The user at the other end of a Unix socket; `nil` if the kernel does not say. On the channel's loop only.
     func peerUser() -> uid_t? {
-        try? pipeline.syncOperations.withUnsafeTransportIfAvailable(of: CInt.self) { socket -> uid_t? in
-            var credentials = ucred()
-            var length = socklen_t(MemoryLayout<ucred>.size)
-            guard getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0 else { return nil }
-            return credentials.uid
-        } ?? nil
+        let user = try? pipeline.syncOperations.withUnsafeTransportIfAvailable(of: CInt.self) { baton_peer_user($0) }
+        return user.flatMap { uid_t(exactly: $0) }
     }
 }

@@ -92,7 +92,7 @@ public struct RelayDialer: Sendable {
         return try await dial(ClientBootstrap(group: loop).laneOptions(), handler, opened)
     }
 
-    private func dial<Opened>(
+    private func dial<Opened: Sendable>(
         _ bootstrap: ClientBootstrap, _ makeHandler: @escaping @Sendable () -> ConnectionHandler,
         _ opened: EventLoopPromise<Opened>
     ) async throws(BatonError) -> Opened {

@@ -8,7 +8,7 @@ public enum Inflow: Sendable {
     case deliver(Inbox<Frame>)
     /// To another lane, under another id.
     case forward(to: Lane, as: StreamID)
-    /// Nowhere but for the last one: the stream was cancelled, its end is still awaited.
+    /// Only the last one to another lane: the stream was cancelled, its end is still awaited.
     case endOnly(to: Lane, as: StreamID)
     case discard
 }
@@ -17,12 +17,12 @@ public enum Inflow: Sendable {
 public struct OutflowObserver: Sendable {
     /// So many bytes of payload have been handed to the network.
     let sent: @Sendable (Int) -> Void
-    /// The lane is gone.
-    let lost: @Sendable (BatonError) -> Void
+    /// The last call: the stream's last frame has been handed over (`nil`), or the stream cannot go on here.
+    let ended: @Sendable (BatonError?) -> Void
 
-    public init(sent: @escaping @Sendable (Int) -> Void, lost: @escaping @Sendable (BatonError) -> Void) {
+    public init(sent: @escaping @Sendable (Int) -> Void, ended: @escaping @Sendable (BatonError?) -> Void) {
         self.sent = sent
-        self.lost = lost
+        self.ended = ended
     }
 }
 
@@ -130,7 +130,7 @@ public actor Lane: LoopActor {
     public nonisolated func open(_ stream: StreamID, limit: UInt64, observer: OutflowObserver) {
         loop.execute {
             self.assumeIsolated { lane in
-                guard !lane.isOver else { return observer.lost(BatonError(.interrupted, "the lane is gone")) }
+                guard !lane.isOver else { return observer.ended(BatonError(.interrupted, "the lane is gone")) }
                 lane.scheduler.open(stream, limit: limit)
                 lane.observers[stream] = observer
             }
@@ -185,10 +185,17 @@ public actor Lane: LoopActor {
                     lane.pump()
                 } else {
                     lane.scheduler.close(stream)
-                    lane.observers[stream] = nil
+                    lane.observers.removeValue(forKey: stream)?.ended(error)
                     lane.session.reply(.error(error), on: stream)
                 }
             }
+        }
+    }
+
+    /// Throws away what is queued on a stream that was cancelled. Its last frame is still to come.
+    public nonisolated func drop(_ stream: StreamID) {
+        loop.execute {
+            self.assumeIsolated { $0.scheduler.drop(stream) }
         }
     }
 
@@ -200,7 +207,7 @@ public actor Lane: LoopActor {
             channel.write(burst.frames, promise: nil)
             observers[stream]?.sent(burst.payload)
             if burst.isTerminal {
-                observers[stream] = nil
+                observers.removeValue(forKey: stream)?.ended(nil)
                 session.finish(stream)
             }
             unflushed += burst.payload
@@ -213,6 +220,11 @@ public actor Lane: LoopActor {
     }
 
     // MARK: The end
+
+    /// An acceptor's first message.
+    public nonisolated func sayJoined() {
+        channel.send(.joined(0))
+    }
 
     public nonisolated func close() {
         channel.close(promise: nil)
@@ -234,7 +246,7 @@ public actor Lane: LoopActor {
             }
         }
         for (stream, observer) in observers {
-            observer.lost(lost)
+            observer.ended(lost)
             session.reply(.error(lost), on: stream)
         }
         observers = [:]

@@ -34,17 +34,31 @@ public actor Session: LoopActor {
 
     // MARK: Streams of ours
 
-    /// Opens a stream with a request. `prepare` is called with its id before the request is sent.
+    /// Takes an id for a new stream. ``start(_:with:)`` must follow before anything else happens on the loop: ids are to be used in
+    /// the order in which they are given out.
     ///
     /// - Returns: `nil` if the peer takes no more streams now, or the session is over.
-    public func open(
-        _ request: Request, prepare: (StreamID) -> Void = { _ in },
-        onEvent: @escaping @Sendable (StreamEvent) -> Void
-    ) -> StreamID? {
+    public func reserve(onEvent: @escaping @Sendable (StreamEvent) -> Void) -> StreamID? {
         guard !isOver, let stream = streams.open() else { return nil }
         handlers[stream] = onEvent
-        prepare(stream)
+        return stream
+    }
+
+    /// Sends the request that opens the stream.
+    public func start(_ stream: StreamID, with request: Request) {
         channel.send(.request(request), stream: stream)
+    }
+
+    /// Opens a stream with a request. `prepare` is called with its id before the request is sent.
+    ///
+    /// - Returns: as ``reserve(onEvent:)``.
+    public func open(
+        _ request: Request, prepare: @Sendable (StreamID) -> Void = { _ in },
+        onEvent: @escaping @Sendable (StreamEvent) -> Void
+    ) -> StreamID? {
+        guard let stream = reserve(onEvent: onEvent) else { return nil }
+        prepare(stream)
+        start(stream, with: request)
         return stream
     }
 
@@ -94,6 +108,15 @@ public actor Session: LoopActor {
         }
     }
 
+    /// An acceptor's first message.
+    ///
+    /// - Parameter keepalive: what the dialer proposes, in milliseconds.
+    public nonisolated func welcome(_ message: Welcome, keepalive: UInt32) {
+        var welcome = message
+        welcome.keepalive = keepalive.clamped(to: Limits.keepalive)
+        channel.send(.welcome(welcome))
+    }
+
     /// A ticket for one more lane of this session.
     public nonisolated func send(ticket: [UInt8]) {
         onLoop { $0.channel.send(.ticket(ticket)) }
@@ -119,8 +142,6 @@ public actor Session: LoopActor {
         drainDeadline = .now() + limit
         closeIfDrained()
     }
-
-    private var drainDeadline: NIODeadline?
 
     private func closeIfDrained() {
         guard let drainDeadline, streams.isIdle || drainDeadline <= .now() else { return }
