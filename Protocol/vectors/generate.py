@@ -4,12 +4,15 @@ a message is encoded, the other modules which). It needs the package `xxhash` fo
 
 import json
 import pathlib
+import sys
 
-import digest
-import errors
-import frames
-import names
-import sequences
+sys.dont_write_bytecode = True
+
+import digest  # noqa: E402
+import errors  # noqa: E402
+import frames  # noqa: E402
+import names  # noqa: E402
+import sequences  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 
