@@ -52,6 +52,10 @@ public enum Limits {
 
     /// TLS and hello together, in seconds.
     public static let greetingSeconds: Int64 = 10
+    /// A stream that has had data to send for so many seconds and got no credit is ended with `deadline`.
+    public static let stalledSeconds = 60
+    /// A receiver gives up after so many seconds without progress, unless told otherwise.
+    public static let progressSeconds = 30
     /// `reconnect_ms` of a GOAWAY that means: do not come back.
     public static let neverReconnect = UInt32.max
 

@@ -82,7 +82,8 @@ struct CreditVectorTests {
             } else if let type = step.lane, let length = step.length {
                 let isTerminal = type == "END" || type == "ERROR"
                 let frames = ByteBuffer(repeating: 0, count: length)
-                scheduler.enqueue(LaneBurst(frames: frames, payload: length, isTerminal: isTerminal), on: 1)
+                scheduler.enqueue(
+                    LaneBurst(frames: frames, payload: length, isTerminal: isTerminal, needsCredit: !isTerminal), on: 1)
                 #expect((scheduler.next() != nil) == (step.result == "ok"), "step \(index)")
             }
         }

@@ -1,0 +1,63 @@
+import BatonProtocol
+import SystemPackage
+
+/// One file while it is read: which bytes come next, where its holes are, and whether it is still the same version.
+struct FileReading {
+    private let file: Descriptor
+    private let status: FileStatus
+    private let isSparse: Bool
+    /// The data around ``position``, up to the next hole.
+    private var extentEnd: UInt64 = 0
+    /// Where the next data lies; the size when nothing but a hole is left.
+    private(set) var position: UInt64 = 0
+
+    /// Smallest piece that is not the last, in bytes.
+    private static let smallestPiece = UInt64(Limits.smallestOpenChunk)
+
+    /// - Parameter status: of the file as it was before it was opened.
+    init(_ file: Descriptor, status: FileStatus) throws(FileFault) {
+        self.file = file
+        self.status = status
+        isSparse = status.allocated < status.size
+        try seekData()
+        if isDone { try checkVersion() }
+    }
+
+    var isDone: Bool { position >= status.size }
+
+    /// Bytes that are left at most.
+    var remaining: UInt64 { status.size - min(status.size, position) }
+
+    /// Reads the next piece; none without data is left.
+    ///
+    /// - Returns: its length, and whether the file ends with it (or with a hole after it). The version is checked before
+    ///   the last piece is handed out.
+    mutating func read(into memory: UnsafeMutableRawBufferPointer) throws(FileFault) -> (count: Int, isLast: Bool) {
+        var wanted = min(UInt64(memory.count), extentEnd - position)
+        if wanted < FileReading.smallestPiece {
+            // Too small to stand alone: some of the hole after it is read along.
+            wanted = min(UInt64(memory.count), remaining, FileReading.smallestPiece)
+        }
+        let target = UnsafeMutableRawBufferPointer(rebasing: memory.prefix(Int(clamping: wanted)))
+        let count = try faulting { () throws(Errno) in try file.read(into: target, at: position) }
+        guard count == target.count, count > 0 else { throw .changed }
+        position += UInt64(count)
+        if position >= extentEnd { try seekData() }
+        if isDone { try checkVersion() }
+        return (count, isDone)
+    }
+
+    private mutating func seekData() throws(FileFault) {
+        var bounds: Range<UInt64>? = position..<max(position, status.size)
+        if isSparse, position < status.size {
+            bounds = try faulting { () throws(Errno) in try file.nextData(from: position, size: status.size) }
+        }
+        position = bounds?.lowerBound ?? status.size
+        extentEnd = bounds?.upperBound ?? status.size
+    }
+
+    private func checkVersion() throws(FileFault) {
+        let now = try faulting { () throws(Errno) in try file.status() }
+        guard now.isSameVersion(as: status) else { throw .changed }
+    }
+}

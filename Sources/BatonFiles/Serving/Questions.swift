@@ -1,0 +1,94 @@
+public import BatonProtocol
+import BatonTLS
+import SystemPackage
+
+extension SharedFiles {
+    /// Whether there is something at `path` now.
+    ///
+    /// - Throws: ``BatonError`` `notShared`; `permission` if this user may not look.
+    public func exists(_ path: PathName) throws(BatonError) -> Bool {
+        do throws(BatonError) {
+            _ = try resolve(path)
+            return true
+        } catch {
+            if error.code == .notFound { return false }
+            throw error
+        }
+    }
+
+    /// Kind, size and times of what `path` leads to. A directory is walked to add up its size.
+    ///
+    /// - Parameters:
+    ///   - digest: read everything, too, for the digest of chapter 11.
+    ///   - checkpoint: called before each entry and each piece that is read; what it throws ends the walk (a deadline).
+    /// - Throws: ``BatonError`` as ``open(_:stream:)``, and whatever `checkpoint` throws.
+    public func stat(
+        _ path: PathName, digest: Bool, checkpoint: () throws(BatonError) -> Void = {}
+    ) throws(BatonError) -> PathStatus {
+        let place = try resolve(path)
+        let status = place.status
+        var reply = PathStatus(
+            kind: status.entryKind, mode: status.mode, size: status.size, files: 1, modified: status.modified)
+        switch status.entryKind {
+        case .file:
+            if digest {
+                reply.digest = try TreeMeasure.digest(ofFile: place, checkpoint: checkpoint)
+            }
+        case .directory:
+            let measure = try TreeMeasure(of: place, digests: digest, hidden: hidden, checkpoint: checkpoint)
+            reply.size = measure.size
+            reply.files = measure.files
+            reply.digest = measure.digest
+        case .symbolicLink, .other: throw place.unsupported("describes")
+        }
+        return reply
+    }
+
+    /// The entries of a directory whose names come after `after`, as many as `limit` and one reply allow. For anything
+    /// else one entry with an empty name.
+    public func list(_ path: PathName, after: [UInt8], limit: UInt16) throws(BatonError) -> Listing {
+        let place = try resolve(path)
+        guard place.status.kind == .directory else {
+            return Listing(items: [Listing.Item(place.status, name: [])], more: false)
+        }
+        do throws(FileFault) {
+            return try list(place, after: after, limit: Int(limit))
+        } catch {
+            throw .reading(path, error)
+        }
+    }
+
+    private func list(_ place: Place, after: [UInt8], limit: Int) throws(FileFault) -> Listing {
+        let directory = try faulting { () throws(Errno) in try place.descriptor.directory(.current) }
+        let names = try faulting { () throws(Errno) in try DirectoryNames(of: directory) }
+        var items: [Listing.Item] = []
+        var room = Listing.room
+        for index in names.firstIndex(after: after)..<names.count {
+            let name = names[index]
+            if StageName.matches(name) { continue }
+            let found: FileStatus
+            do throws(Errno) {
+                found = try directory.status(of: name)
+            } catch .noSuchFileOrDirectory {
+                continue
+            } catch {
+                throw .system(error)
+            }
+            if found.identity == hidden.baton { continue }
+            let item = Listing.Item(found, name: name.bytes)
+            guard item.name.count <= Limits.component else { throw .tooLong }
+            room -= item.encodedSize
+            if room < 0 || items.count == limit { return Listing(items: items, more: true) }
+            items.append(item)
+        }
+        return Listing(items: items, more: false)
+    }
+}
+
+extension Listing.Item {
+    fileprivate init(_ status: FileStatus, name: [UInt8]) {
+        let kind = status.entryKind
+        self.init(
+            kind: kind, mode: status.mode, size: kind == .file ? status.size : 0, modified: status.modified, name: name)
+    }
+}

@@ -1,0 +1,67 @@
+public import BatonProtocol
+import Glibc
+public import SystemPackage
+
+/// A work's root directory and `ROOT/.baton`, where Baton keeps what is its own: what was fetched (`from`), which stages
+/// are under way (`stages`), and replacements that take two steps (`swaps`).
+public final class WorkFolder: Sendable {
+    /// Absolute; links in it are as the user wrote them.
+    public let root: FilePath
+
+    let directory: Descriptor
+    let baton: Descriptor
+    let from: Descriptor
+    let stages: Descriptor
+    let swaps: Descriptor
+
+    let batonIdentity: FileIdentity
+    let fromIdentity: FileIdentity
+
+    /// Opens the root and makes what is missing: the root itself, and `.baton` for this user alone (0700).
+    ///
+    /// - Throws: ``BatonError`` `permission`, `cannotCreate` or `noSpace`, naming what could not be made.
+    public init(root: FilePath) throws(BatonError) {
+        let absolute = root.isAbsolute ? root : FilePath(bytes: WorkFolder.workingDirectory).pushing(root)
+        self.root = absolute
+        do throws(Errno) {
+            var parents = try ParentDirectories(to: absolute.componentNames)
+            try parents.makeMissing()
+            directory = parents.directory
+            baton = try WorkFolder.open(".baton", in: directory)
+            from = try WorkFolder.open("from", in: baton)
+            stages = try WorkFolder.open("stages", in: baton)
+            swaps = try WorkFolder.open("swaps", in: baton)
+            batonIdentity = try baton.status().identity
+            fromIdentity = try from.status().identity
+        } catch {
+            throw .writing(absolute.appending(".baton"), error)
+        }
+    }
+
+    private static func open(_ name: FileName, in parent: Descriptor) throws(Errno) -> Descriptor {
+        do throws(Errno) { try parent.makeDirectory(name, mode: 0o700) } catch .fileExists {}
+        let directory = try parent.directory(name)
+        if try directory.status().mode != 0o700 { try directory.setMode(0o700) }
+        return directory
+    }
+
+    private static var workingDirectory: [UInt8] {
+        (try? Descriptor.place(of: .current).realPath()) ?? [UInt8(ascii: "/")]
+    }
+
+    /// Where a path of another work lies here unless the user says otherwise: `ROOT/.baton/from/<origin>/<path>`, an
+    /// absolute path below `from/<origin>/%2F/` (chapter 10).
+    public func localPath(origin: WorkName, path: PathName) -> FilePath {
+        var bytes = root.appending(".baton").appending("from").appending(origin.description).bytes
+        if path.isAbsolute { bytes += "/%2F".utf8 }
+        for component in path.components { bytes += [UInt8(ascii: "/")] + component }
+        return FilePath(bytes: bytes)
+    }
+}
+
+extension FilePath {
+    /// The components after the leading slash, `.` left out and `..` kept.
+    var componentNames: [FileName] {
+        bytes.split(separator: UInt8(ascii: "/")).filter { !$0.elementsEqual(".".utf8) }.map { FileName($0) }
+    }
+}

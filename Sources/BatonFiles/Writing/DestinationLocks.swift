@@ -1,0 +1,71 @@
+public import BatonProtocol
+import Synchronization
+public import SystemPackage
+
+/// One get at a time per destination: destinations that contain one another are one lock.
+public final class DestinationLocks: Sendable {
+    private struct Held {
+        let token: UInt64
+        let components: [FileName]
+        let path: FilePath
+    }
+
+    private struct State {
+        var held: [Held] = []
+        var nextToken: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
+
+    public init() {}
+
+    /// Takes the lock of `destination`, or fails at once.
+    ///
+    /// - Throws: ``BatonError`` `busy`, naming the destination that is in the way.
+    public func acquire(_ destination: FilePath) throws(BatonError) -> Lock {
+        let components = DestinationLocks.realComponents(of: destination)
+        let result: Result<UInt64, BatonError> = state.withLock { state in
+            let other = state.held.first { held in
+                held.components.starts(with: components) || components.starts(with: held.components)
+            }
+            if let other {
+                let name = Escaping.printable(destination.bytes)
+                let inTheWay = Escaping.printable(other.path.bytes)
+                return .failure(
+                    BatonError(
+                        .busy, "'\(name)' cannot be written while another get writes '\(inTheWay)': try again later",
+                        path: destination.asPathName))
+            }
+            let token = state.nextToken
+            state.nextToken += 1
+            state.held.append(Held(token: token, components: components, path: destination))
+            return .success(token)
+        }
+        return Lock(token: try result.get(), locks: self)
+    }
+
+    /// Links above the destination are resolved as far as there is something, so that two spellings are one lock.
+    private static func realComponents(of destination: FilePath) -> [FileName] {
+        let names = destination.componentNames
+        guard let parents = try? ParentDirectories(to: names.dropLast()), let real = try? parents.directory.realPath()
+        else { return names }
+        return FilePath(bytes: real).componentNames + parents.missing + names.suffix(1)
+    }
+
+    fileprivate func release(_ token: UInt64) {
+        state.withLock { $0.held.removeAll { $0.token == token } }
+    }
+
+    /// A destination that is this get's alone, until this is dropped.
+    public final class Lock: Sendable {
+        private let token: UInt64
+        private let locks: DestinationLocks
+
+        fileprivate init(token: UInt64, locks: DestinationLocks) {
+            self.token = token
+            self.locks = locks
+        }
+
+        deinit { locks.release(token) }
+    }
+}
