@@ -81,7 +81,7 @@ let package = Package(
             swiftSettings: strict),
 
         // Tests
-        .testTarget(name: "BatonProtocolTests", dependencies: ["BatonProtocol"], swiftSettings: strict),
+        .testTarget(name: "BatonProtocolTests", dependencies: ["BatonProtocol", nio], swiftSettings: strict),
         .testTarget(
             name: "BatonTLSTests",
             dependencies: ["BatonTLS", "COpenSSL", nio, nioPosix, nioEmbedded],

@@ -45,6 +45,8 @@ public enum Limits {
     public static let deadline: ClosedRange<UInt32> = 0...86_400_000
     /// Smallest window, in bytes, that a GET may open with: no frame is larger.
     public static let smallestWindow: UInt64 = 1 << 20
+    /// Farthest that a receiver may grant ahead of what it was sent, in bytes; more is cut to it.
+    public static let largestWindow: UInt64 = 64 << 20
     /// Default window per stream and hop, in bytes.
     public static let defaultWindow: UInt64 = 4 << 20
 

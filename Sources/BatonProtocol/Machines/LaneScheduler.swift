@@ -57,7 +57,10 @@ public struct LaneScheduler: Sendable {
         var queuedBytes = 0
         /// Lane payload sent, as the peer counts it.
         var sent: UInt64 = 0
-        var limit: UInt64
+        /// The highest limit that came, as it came.
+        var granted: UInt64 = 0
+        /// Up to here lane payload may be sent: what was granted, but not farther ahead than the protocol allows.
+        var limit: UInt64 = 0
         /// Ticks since it last sent anything although it had something to send.
         var stalledTicks = 0
         /// Bytes it may still send in this round.
@@ -67,6 +70,11 @@ public struct LaneScheduler: Sendable {
         var canSend: Bool {
             guard let burst = queue.first else { return false }
             return !burst.needsCredit || sent + UInt64(burst.payload) <= limit
+        }
+
+        mutating func grant(_ limit: UInt64) {
+            granted = limit
+            self.limit = min(limit, sent + Limits.largestWindow)
         }
 
         mutating func takeFirst() -> LaneBurst? {
@@ -92,7 +100,9 @@ public struct LaneScheduler: Sendable {
     public var openStreams: [StreamID] { Array(streams.keys) }
 
     public mutating func open(_ stream: StreamID, limit: UInt64) {
-        streams[stream] = Stream(limit: limit)
+        var opened = Stream()
+        opened.grant(limit)
+        streams[stream] = opened
     }
 
     /// Bytes of payload that wait to be sent; `nil` if the stream is not open.
@@ -113,10 +123,11 @@ public struct LaneScheduler: Sendable {
     /// - Throws: `flowControl` if the limit shrinks.
     public mutating func grant(_ limit: UInt64, to stream: StreamID) throws(ProtocolViolation) {
         guard let current = streams[stream] else { return }
-        guard limit >= current.limit else {
+        guard limit >= current.granted else {
             throw ProtocolViolation(.flowControl, "the credit of stream \(stream) shrinks to \(limit)")
         }
-        streams[stream]?.limit = limit
+        guard limit > current.granted else { return }
+        streams[stream]?.grant(limit)
         takeTurn(stream)
     }
 
