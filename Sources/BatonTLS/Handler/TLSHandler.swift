@@ -221,7 +221,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
                 } else {
                     try gather(data, into: &gathered, connection)
                 }
-                if gathered.readableBytes == 0, connection.ciphertextCount >= CiphertextBIO.outputCapacity {
+                if gathered.readableBytes == 0, connection.ciphertextCount >= OutputBuffers.capacity {
                     emit(context, connection, promise: plaintext.takePromise())
                 }
             }
