@@ -72,8 +72,11 @@ final class Bench {
             """)
     }
 
-    var stageNames: String {
-        get throws { try run("find . -name '.baton-stage-*'; ls receiver/.baton/stages receiver/.baton/swaps") }
+    /// Stages, their records and notes of swaps, wherever they are.
+    var leftovers: String {
+        get throws {
+            try run("find . -name '.baton-stage-*'; ls -A receiver/.baton/stages; ls -A receiver/.baton/swaps")
+        }
     }
 }
 

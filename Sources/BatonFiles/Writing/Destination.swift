@@ -34,15 +34,18 @@ struct Destination {
         self.name = name
         self.folder = folder
         try judge(overwrite: overwrite)
-        try makeMissing()
+        do { try parents.makeMissing() } catch { throw .writing(path, error) }
     }
 
-    private mutating func makeMissing() throws(BatonError) {
-        do throws(Errno) {
-            try parents.makeMissing()
-        } catch {
-            throw .writing(path, error)
-        }
+    /// Finds the directory anew after it has gone, and makes it again.
+    mutating func reopen() throws(Errno) {
+        parents = try Destination.parents(of: path.componentNames, folder: folder)
+        try parents.makeMissing()
+    }
+
+    private static func parents(of names: [FileName], folder: WorkFolder) throws(Errno) -> ParentDirectories {
+        let from = folder.fromIdentity
+        return try ParentDirectories(to: names.dropLast()) { $0 == from }
     }
 
     /// Judges the directory and what is at the destination now.
