@@ -92,7 +92,7 @@ import Testing
         defer { isDone.store(true, ordering: .relaxed) }
         let files = try bench.shared("tree")
         var delivered = 0
-        for _ in 0..<300 {
+        for _ in 0..<100 {
             do {
                 for message in try messages(files.open(PathName("tree"), stream: 1)) {
                     guard case .chunk(let chunk) = message else { continue }
