@@ -33,6 +33,17 @@ import Testing
                 == "receiver/.baton:\nfrom\nother\nstages\nswaps\n\nreceiver/.baton/other/deep:\n")
     }
 
+    @Test func `a directory with a file system mounted below it is seen as such`() throws {
+        let table = try MountTable()
+        #expect(table.hasMount(below: []))
+        #expect(!table.hasMount(below: Array(bench.top.utf8)))
+        let mounts = try shell("cut -d' ' -f5 /proc/self/mountinfo").split(separator: "\n")
+        for mount in mounts where mount.split(separator: "/").count > 1 && !mount.contains("\\") {
+            let parent = FilePath(String(mount)).removingLastComponent()
+            #expect(table.hasMount(below: Array(parent.string.utf8)))
+        }
+    }
+
     @Test func `a relative destination is a usage error`() throws {
         try expectError(.usage) { try bench.writer("relative/path") }
     }

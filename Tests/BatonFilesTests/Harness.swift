@@ -7,7 +7,7 @@ import Testing
 @testable import BatonFiles
 
 /// A directory of its own for one test, with an origin's and a receiver's root in it; removed at the end.
-final class Bench {
+final class Bench: Sendable {
     let top: String
     let origin: WorkFolder
     let receiver: WorkFolder

@@ -42,6 +42,19 @@ import Testing
         #expect(try bench.leftovers == "")
     }
 
+    @Test func `something that appears at the last moment is kept, or replaced in one step with overwrite`() throws {
+        var calls = FileSystemCalls()
+        calls.rename = { [bench] directory, name, newName, way throws(Errno) in
+            _ = try? bench.run("test -e receiver/copy || echo late > receiver/copy")
+            try directory.rename(name, to: newName, way)
+        }
+        try expectError(.alreadyExists) { try bench.get("tree", to: copy, calls: calls) }
+        #expect(try bench.run("cat receiver/copy; rm receiver/copy") == "late\n")
+        #expect(try bench.get("tree", to: copy, overwrite: true, calls: calls).isAtomic)
+        #expect(try bench.run("cat receiver/copy/f") == "new\n")
+        #expect(try bench.leftovers == "")
+    }
+
     @Test(arguments: ["file", "tree"], ["nothing", "file", "directory", "link", "dangling"])
     func `overwrite replaces whatever is there by whatever comes`(source: String, existing: String) throws {
         let made = [

@@ -3,6 +3,7 @@ public import NIOCore
 
 /// Some lane frames of one stream, whole and ready to be sent.
 public struct LaneBurst: Sendable {
+    /// The frames, headers included: about 256 KiB, fewer at the end.
     public internal(set) var buffer: ByteBuffer
     /// The sum of the frames' payloads: what counts against the stream's credit.
     public internal(set) var payloadBytes = 0

@@ -79,6 +79,10 @@ struct Destination {
         if found.identity == folder.batonIdentity || found.identity == folder.fromIdentity {
             return "it is Baton's own folder"
         }
+        // A path that is too long to be told is too long to mount something below it.
+        if let real = try? directory.place(of: name).realPath(), try MountTable().hasMount(below: real) {
+            return "a file system is mounted below it"
+        }
         let holdsRoot = try folder.directory.isOrIsBelow { $0 == found.identity }
         return holdsRoot ? "it is the work's root directory or holds it" : nil
     }
