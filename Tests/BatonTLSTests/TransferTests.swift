@@ -109,6 +109,23 @@ import Testing
         #expect(pair.server.recorder.received.readableBytes == 1 << 20)
     }
 
+    @Test func `a buffer is not written again while the network still holds it`() throws {
+        let pair = try EmbeddedPair(authority)
+        try pair.shakeHands()
+        let first = try randomBuffer(1 << 20)
+        let second = try randomBuffer(1 << 20)
+        var held: [ByteBuffer] = []
+        for sent in [first, second] {
+            pair.client.channel.writeAndFlush(sent, promise: nil)
+            while let piece = try pair.client.takeCiphertext() { held.append(piece) }
+        }
+        for piece in held { pair.server.channel.pipeline.fireChannelRead(piece) }
+        var both = first
+        both.writeImmutableBuffer(second)
+        #expect(pair.server.recorder.received == both)
+        #expect(pair.server.recorder.errors.isEmpty)
+    }
+
     @Test func `one read of many records becomes one buffer`() throws {
         let pair = try EmbeddedPair(authority)
         try pair.shakeHands()
