@@ -62,9 +62,13 @@ let package = Package(
             swiftSettings: strict),
 
         // Programs
-        .executableTarget(name: "baton-relay", dependencies: ["BatonRelay", "BatonCommandLine"], swiftSettings: strict),
-        .executableTarget(name: "baton-agent", dependencies: ["BatonAgent", "BatonCommandLine"], swiftSettings: strict),
-        .executableTarget(name: "baton-cli", dependencies: ["Baton", "BatonCommandLine"], swiftSettings: strict),
+        .executableTarget(
+            name: "baton-relay", dependencies: ["BatonRelay", "BatonCommandLine", arguments], swiftSettings: strict),
+        .executableTarget(
+            name: "baton-agent", dependencies: ["BatonAgent", "BatonCommandLine", arguments, system],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "baton-cli", dependencies: ["Baton", "BatonCommandLine", arguments, signals], swiftSettings: strict),
 
         // Measurements: the yardstick is the same relaying in plain C, run by baton-bench beside the real programs
         .executableTarget(
@@ -77,7 +81,7 @@ let package = Package(
             swiftSettings: strict),
 
         // Tests
-        .testTarget(name: "BatonProtocolTests", dependencies: ["BatonProtocol"], swiftSettings: strict),
+        .testTarget(name: "BatonProtocolTests", dependencies: ["BatonProtocol", nio], swiftSettings: strict),
         .testTarget(
             name: "BatonTLSTests",
             dependencies: ["BatonTLS", "COpenSSL", nio, nioPosix, nioEmbedded],

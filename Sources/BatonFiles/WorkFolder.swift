@@ -49,6 +49,20 @@ public final class WorkFolder: Sendable {
         (try? Descriptor.place(of: .current).realPath()) ?? [UInt8(ascii: "/")]
     }
 
+    /// The work's own name for a path: relative to the root if it lies below it, else as it is.
+    public func ownName(_ path: PathName) -> PathName {
+        let roots = [root.bytes, (try? directory.realPath()) ?? []]
+        for root in roots {
+            if let root = try? PathName(resolving: root), let inside = path.relative(to: root) { return inside }
+        }
+        return path
+    }
+
+    /// Where a path of this work lies.
+    public func ownPath(_ path: PathName) -> FilePath {
+        path.isAbsolute ? FilePath(bytes: path.bytes) : FilePath(bytes: root.bytes + [UInt8(ascii: "/")] + path.bytes)
+    }
+
     /// Where a path of another work lies here unless the user says otherwise: `ROOT/.baton/from/<origin>/<path>`, an
     /// absolute path below `from/<origin>/%2F/` (chapter 10).
     public func localPath(origin: WorkName, path: PathName) -> FilePath {

@@ -45,11 +45,17 @@ public enum Limits {
     public static let deadline: ClosedRange<UInt32> = 0...86_400_000
     /// Smallest window, in bytes, that a GET may open with: no frame is larger.
     public static let smallestWindow: UInt64 = 1 << 20
+    /// Farthest that a receiver may grant ahead of what it was sent, in bytes; more is cut to it.
+    public static let largestWindow: UInt64 = 64 << 20
     /// Default window per stream and hop, in bytes.
     public static let defaultWindow: UInt64 = 4 << 20
 
     /// TLS and hello together, in seconds.
     public static let greetingSeconds: Int64 = 10
+    /// A stream that has had data to send for so many seconds and got no credit is ended with `deadline`.
+    public static let stalledSeconds = 60
+    /// A receiver gives up after so many seconds without progress, unless told otherwise.
+    public static let progressSeconds = 30
     /// `reconnect_ms` of a GOAWAY that means: do not come back.
     public static let neverReconnect = UInt32.max
 

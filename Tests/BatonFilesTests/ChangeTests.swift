@@ -39,14 +39,14 @@ import Testing
             while let burst = try reader.nextBurst() {
                 var decoder = FrameDecoder(connection: .lane)
                 decoder.isGreeted = true
-                decoder.feed(burst.buffer)
+                decoder.feed(burst.frames)
                 while let frame = try decoder.next() {
                     if case .chunk(let chunk) = try Message(frame) { last = last || chunk.isLast }
                 }
             }
         }
         #expect(!last)
-        #expect(try reader.nextBurst()?.payloadBytes == nil)
+        #expect(try reader.nextBurst()?.payload == nil)
     }
 
     @Test func `a file that is read while nobody writes it is delivered, whatever happened before`() throws {

@@ -86,13 +86,13 @@ func messages(_ reader: TreeReader) throws -> [Message] {
     decoder.isGreeted = true
     while let burst = try reader.nextBurst() {
         var payload = 0
-        decoder.feed(burst.buffer)
+        decoder.feed(burst.frames)
         while let frame = try decoder.next() {
             payload += frame.payload.readableBytes
             messages.append(try Message(frame))
         }
         #expect(decoder.isEmpty, "a burst holds whole frames")
-        #expect(payload == burst.payloadBytes)
+        #expect(payload == burst.payload)
     }
     return messages
 }

@@ -1,5 +1,5 @@
 import Glibc
-import SystemPackage
+public import SystemPackage
 
 /// One component of a path (or a whole path), ended by a NUL as system calls want it.
 struct FileName: Hashable, Sendable {
@@ -33,12 +33,13 @@ extension FileName: ExpressibleByStringLiteral {
 }
 
 extension FilePath {
-    init(bytes: some Collection<UInt8>) {
+    /// A path of any bytes but NUL.
+    public init(bytes: some Collection<UInt8>) {
         self.init(platformString: FileName(bytes).cString)
     }
 
     /// The path as Linux has it, without a NUL.
-    var bytes: [UInt8] {
+    public var bytes: [UInt8] {
         withPlatformString { text in UnsafeBufferPointer(start: text, count: strlen(text)).map(UInt8.init(bitPattern:))
         }
     }

@@ -30,7 +30,7 @@ public final class TreeReader {
     ///   `tooLarge` for a path that is too long for the wire; each names the entry. After that the reader is of no use.
     public func nextBurst() throws(BatonError) -> LaneBurst? {
         if isDone { return nil }
-        var burst = LaneBurst()
+        var burst = BurstBuilder()
         do throws(FileFault) {
             while !burst.isFull, !isDone {
                 if let file, !file.isDone {
@@ -44,10 +44,10 @@ public final class TreeReader {
             isDone = true
             throw .reading(place.path(of: walk?.path ?? []), error)
         }
-        return burst
+        return burst.burst
     }
 
-    private func appendChunk(to burst: inout LaneBurst) throws(FileFault) {
+    private func appendChunk(to burst: inout BurstBuilder) throws(FileFault) {
         guard let file else { return }
         let room = burst.room - FrameHeader.size - Chunk.headerSize
         var fault: FileFault?
@@ -63,15 +63,14 @@ public final class TreeReader {
         }
         if let fault { throw fault }
         guard let count else { throw .changed }
-        burst.payloadBytes += Chunk.headerSize + count
-        burst.bytes += UInt64(count)
+        burst.payload += Chunk.headerSize + count
         counts.bytes += UInt64(count)
     }
 
     /// Goes one step on.
     ///
     /// - Returns: the entry to send; `nil` for a step without one.
-    private func nextEntry(_ burst: inout LaneBurst) throws(FileFault) -> TreeEntry? {
+    private func nextEntry(_ burst: inout BurstBuilder) throws(FileFault) -> TreeEntry? {
         file = nil
         guard hasBegun else { return try top() }
         switch try walk?.next() {

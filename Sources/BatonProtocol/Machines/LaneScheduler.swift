@@ -8,14 +8,19 @@ public struct LaneBurst: Sendable {
     public var frames: ByteBuffer
     /// Sum of the payload lengths: what it takes of the credit.
     public var payload: Int
-    /// Ends with END or ERROR: nothing follows, and no credit is needed.
+    /// Ends with END or ERROR: nothing follows on the stream.
     public var isTerminal: Bool
+    /// Nothing but END or ERROR, which need no credit.
+    public var needsCredit: Bool
 
-    public init(header: ByteBuffer? = nil, frames: ByteBuffer, payload: Int, isTerminal: Bool) {
+    public init(
+        header: ByteBuffer? = nil, frames: ByteBuffer, payload: Int, isTerminal: Bool, needsCredit: Bool = true
+    ) {
         self.header = header
         self.frames = frames
         self.payload = payload
         self.isTerminal = isTerminal
+        self.needsCredit = needsCredit
     }
 
     /// A frame that is passed on under another stream id.
@@ -23,7 +28,9 @@ public struct LaneBurst: Sendable {
         var header = allocator.buffer(capacity: FrameHeader.size)
         let length = frame.payload.readableBytes
         header.writeFrameHeader(frame.type, flags: frame.flags, stream: stream, length: length)
-        self.init(header: header, frames: frame.payload, payload: length, isTerminal: frame.isTerminal)
+        self.init(
+            header: header, frames: frame.payload, payload: length, isTerminal: frame.isTerminal,
+            needsCredit: !frame.isTerminal)
     }
 
     /// One message as a burst of its own.
@@ -31,7 +38,9 @@ public struct LaneBurst: Sendable {
         var frames = allocator.buffer(capacity: 256)
         frames.writeFrame(message, stream: stream)
         let isTerminal = message.type == .end || message.type == .error
-        self.init(frames: frames, payload: frames.readableBytes - FrameHeader.size, isTerminal: isTerminal)
+        self.init(
+            frames: frames, payload: frames.readableBytes - FrameHeader.size, isTerminal: isTerminal,
+            needsCredit: !isTerminal)
     }
 }
 
@@ -48,19 +57,30 @@ public struct LaneScheduler: Sendable {
         var queuedBytes = 0
         /// Lane payload sent, as the peer counts it.
         var sent: UInt64 = 0
-        var limit: UInt64
+        /// The highest limit that came, as it came.
+        var granted: UInt64 = 0
+        /// Up to here lane payload may be sent: what was granted, but not farther ahead than the protocol allows.
+        var limit: UInt64 = 0
+        /// Ticks since it last sent anything although it had something to send.
+        var stalledTicks = 0
         /// Bytes it may still send in this round.
         var allowance = 0
         var isWaitingForTurn = false
 
         var canSend: Bool {
             guard let burst = queue.first else { return false }
-            return burst.isTerminal || sent + UInt64(burst.payload) <= limit
+            return !burst.needsCredit || sent + UInt64(burst.payload) <= limit
+        }
+
+        mutating func grant(_ limit: UInt64) {
+            granted = limit
+            self.limit = min(limit, sent + Limits.largestWindow)
         }
 
         mutating func takeFirst() -> LaneBurst? {
             guard let burst = queue.popFirst() else { return nil }
             queuedBytes -= burst.payload
+            stalledTicks = 0
             sent += UInt64(burst.payload)
             allowance -= burst.payload
             return burst
@@ -80,7 +100,9 @@ public struct LaneScheduler: Sendable {
     public var openStreams: [StreamID] { Array(streams.keys) }
 
     public mutating func open(_ stream: StreamID, limit: UInt64) {
-        streams[stream] = Stream(limit: limit)
+        var opened = Stream()
+        opened.grant(limit)
+        streams[stream] = opened
     }
 
     /// Bytes of payload that wait to be sent; `nil` if the stream is not open.
@@ -101,10 +123,11 @@ public struct LaneScheduler: Sendable {
     /// - Throws: `flowControl` if the limit shrinks.
     public mutating func grant(_ limit: UInt64, to stream: StreamID) throws(ProtocolViolation) {
         guard let current = streams[stream] else { return }
-        guard limit >= current.limit else {
+        guard limit >= current.granted else {
             throw ProtocolViolation(.flowControl, "the credit of stream \(stream) shrinks to \(limit)")
         }
-        streams[stream]?.limit = limit
+        guard limit > current.granted else { return }
+        streams[stream]?.grant(limit)
         takeTurn(stream)
     }
 
@@ -144,6 +167,14 @@ public struct LaneScheduler: Sendable {
             return (id, burst)
         }
         return nil
+    }
+
+    /// One second has passed.
+    ///
+    /// - Returns: the streams that have had something to send for `limit` seconds and could not send it.
+    public mutating func tick(stalledFor limit: Int) -> [StreamID] {
+        for (id, stream) in streams where !stream.queue.isEmpty { streams[id]?.stalledTicks += 1 }
+        return streams.filter { $0.value.stalledTicks == limit }.map(\.key)
     }
 
     private mutating func takeTurn(_ id: StreamID) {

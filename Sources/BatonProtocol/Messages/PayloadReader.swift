@@ -75,6 +75,17 @@ struct PayloadReader {
         return path
     }
 
+    func judge(component: [UInt8], _ field: String) throws(ProtocolViolation) {
+        do { _ = try PathName.root.appending(component) } catch { throw malformed(field, "is refused: \(error)") }
+    }
+
+    /// What something is that can travel: not `other`.
+    mutating func treeKind(_ field: String) throws(ProtocolViolation) -> EntryKind {
+        let kind: EntryKind = try value(field)
+        guard kind != .other else { throw malformed(field, "cannot travel") }
+        return kind
+    }
+
     mutating func name(_ field: String) throws(ProtocolViolation) -> WorkName? {
         let text = try text(field, length: UInt8.self, atMost: Limits.name)
         if text.isEmpty { return nil }

@@ -84,7 +84,7 @@ public struct PathStatus: Hashable, Sendable {
     }
 
     init(_ fields: inout PayloadReader) throws(ProtocolViolation) {
-        kind = try fields.value("kind")
+        kind = try fields.treeKind("kind")
         source = try fields.value("source")
         mode = try fields.mode("mode")
         size = try fields.integer("size")
@@ -144,23 +144,25 @@ public struct Listing: Hashable, Sendable {
         source = try fields.value("source")
         more = try fields.flag("more")
         let count: UInt16 = try fields.integer("count")
+        guard count > 0 || !more else { throw fields.malformed("more", "is set, yet nothing is listed") }
         items = []
         for _ in 0..<count {
             let kind: EntryKind = try fields.value("kind")
             let mode = try fields.mode("mode")
             let size: UInt64 = try fields.integer("size")
+            guard kind == .file || size == 0 else { throw fields.malformed("size", "is of no file") }
             let modified = try fields.timestamp("mtime")
             let name = try fields.bytes("name", length: UInt16.self, atMost: Limits.component)
-            try Listing.judge(name, after: items.last?.name, isOnly: count == 1, &fields)
+            try Listing.judge(name, after: items.last?.name, isAll: count == 1 && !more, &fields)
             items.append(Item(kind: kind, mode: mode, size: size, modified: modified, name: name))
         }
     }
 
     private static func judge(
-        _ name: [UInt8], after last: [UInt8]?, isOnly: Bool, _ fields: inout PayloadReader
+        _ name: [UInt8], after last: [UInt8]?, isAll: Bool, _ fields: inout PayloadReader
     ) throws(ProtocolViolation) {
-        if name.isEmpty && isOnly { return }
-        do { _ = try PathName.root.appending(name) } catch { throw fields.malformed("name", "is refused: \(error)") }
+        if name.isEmpty && isAll { return }
+        try fields.judge(component: name, "name")
         if let last, !last.lexicographicallyPrecedes(name) { throw fields.malformed("name", "is out of order") }
     }
 
@@ -234,15 +236,17 @@ public struct Fetched: Hashable, Sendable {
     }
 
     init(_ fields: inout PayloadReader) throws(ProtocolViolation) {
-        kind = try fields.value("kind")
+        kind = try fields.treeKind("kind")
         source = try fields.value("source")
         isAtomic = try fields.flag("atomic")
         bytes = try fields.integer("bytes")
         files = try fields.integer("files")
         resumed = try fields.integer("resumed")
         destination = try fields.path("destination")
+        guard destination.isAbsolute else { throw fields.malformed("destination", "is not absolute") }
         skipped = try fields.integer("skipped")
         let count: UInt16 = try fields.integer("listed")
+        guard count <= skipped else { throw fields.malformed("listed", "is more than were skipped") }
         listed = []
         for _ in 0..<count { listed.append(try SkippedEntry(&fields)) }
     }

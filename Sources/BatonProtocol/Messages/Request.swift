@@ -72,6 +72,7 @@ public struct Request: Hashable, Sendable {
         case .stat: operation = .stat(digest: try fields.options("options", known: 1) & 1 != 0)
         case .list:
             let after = try fields.bytes("after", length: UInt16.self, atMost: Limits.component)
+            if !after.isEmpty { try fields.judge(component: after, "after") }
             let limit: UInt16 = try fields.integer("limit")
             guard limit > 0 else { throw fields.malformed("limit", "is 0") }
             operation = .list(after: after, limit: limit)

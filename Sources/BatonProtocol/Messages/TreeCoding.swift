@@ -86,13 +86,12 @@ extension ByteBuffer {
 extension TreeEntry {
     /// ENTRY: kind u8, mode u16, size u64, mtime_s i64, mtime_ns u32, path bytes16, target bytes16 (chapter 7).
     init(_ fields: inout PayloadReader, isLast: Bool) throws(ProtocolViolation) {
-        let kind: EntryKind = try fields.value("kind")
+        let kind = try fields.treeKind("kind")
         let mode = try fields.mode("mode")
         let size: UInt64 = try fields.integer("size")
         let modified = try fields.timestamp("mtime")
         let path = try fields.treePath("path")
         let target = try fields.bytes("target", length: UInt16.self, atMost: Limits.linkTarget)
-        guard kind != .other else { throw fields.malformed("kind", "cannot travel in a tree") }
         guard kind == .file || (size == 0 && !isLast) else { throw fields.malformed("size", "is of no file") }
         guard kind != .file || size > 0 || isLast else {
             throw fields.malformed("size", "is 0, yet chunks are to follow")
@@ -115,7 +114,10 @@ extension TreeEntry {
 extension SkippedEntry {
     /// SKIPPED: reason u16, path bytes16 (chapter 7).
     init(_ fields: inout PayloadReader) throws(ProtocolViolation) {
-        self.init(reason: SkipReason(rawValue: try fields.integer("reason")), path: try fields.treePath("path"))
+        let reason = SkipReason(rawValue: try fields.integer("reason"))
+        let path = try fields.treePath("path")
+        guard !path.isRoot else { throw fields.malformed("path", "is the top, which cannot be skipped") }
+        self.init(reason: reason, path: path)
     }
 
     func write(to buffer: inout ByteBuffer) {

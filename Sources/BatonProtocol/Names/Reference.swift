@@ -36,6 +36,7 @@ public struct Reference: Hashable, Sendable {
         } else {
             origin = nil
         }
+        guard !path.isEmpty else { throw refuse("it names no path; write '.' for the root directory of the work") }
         var decoded: [UInt8] = []
         for (index, component) in path.split(separator: PathName.slash, omittingEmptySubsequences: false).enumerated() {
             guard let bytes = Escaping.decode(component) else {

@@ -219,6 +219,14 @@ public actor Lane: LoopActor {
         if unflushed > 0 { channel.flush() }
     }
 
+    /// A receiver that takes nothing for so long does not get to hold memory any longer.
+    private func endStalled() {
+        for stream in scheduler.tick(stalledFor: Limits.stalledSeconds) {
+            let message = "the receiver has taken nothing for \(Limits.stalledSeconds) seconds"
+            end(stream, with: BatonError(.deadline, message))
+        }
+    }
+
     // MARK: The end
 
     /// An acceptor's first message.
@@ -268,5 +276,5 @@ extension Lane: ConnectionOwner {
     public nonisolated func ended(_ error: BatonError) { assumeIsolated { $0.end(error) } }
     public nonisolated func pong(_ opaque: UInt64) {}
     public nonisolated func goAway(_ goAway: GoAway) {}
-    public nonisolated func tick() {}
+    public nonisolated func tick() { assumeIsolated { $0.endStalled() } }
 }

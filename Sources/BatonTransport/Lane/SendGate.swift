@@ -23,13 +23,6 @@ public final class SendGate: Sendable {
         state.withLock { $0.queued += bytes }
     }
 
-    /// Waits until everything that entered has left.
-    ///
-    /// - Throws: the error that ended the stream.
-    public func drain() async throws(BatonError) {
-        try await wait { $0 == 0 }
-    }
-
     public func leave(_ bytes: Int) { change { $0.queued -= bytes } }
 
     public func fail(_ error: BatonError) { change { $0.failure = $0.failure ?? error } }

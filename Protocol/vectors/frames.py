@@ -1,0 +1,478 @@
+"""The vectors that are single frames: for every message valid, boundary and invalid ones."""
+
+from xxhash import xxh3_64_intdigest
+
+from wire import LAST, MESSAGES, SESSION, atoms, fields_json, frame, header, payload
+
+U16, U32, U64 = 2**16 - 1, 2**32 - 1, 2**64 - 1
+I64_MIN, I64_MAX = -(2**63), 2**63 - 1
+TICKET = bytes(range(32))
+DIGEST = bytes(range(255, 223, -1))
+NAME_128 = "w" * 128
+PATH_4096 = b"/".join([b"p" * 255] * 15 + [b"p" * 254, b"p"])
+ABSOLUTE_4096 = b"/" + b"/".join([b"p" * 255] * 16)
+COMPONENT_255 = b"c" * 255
+DAY = 86_400_000
+LANE_CAP, CONTROL_CAP, OPENING_CAP = 524_304, 65_536, 4_096
+DATA_MAX = 524_288
+
+
+def connection_of(message):
+    return MESSAGES[message][1].split()[0]
+
+
+def stream_of(message):
+    return 0 if message in SESSION else 7
+
+
+def valid(name, message, fields, flags=0, tail=b"", connection=None, stream=None, **more):
+    stream = stream_of(message) if stream is None else stream
+    vector = {"name": name, "connection": connection or connection_of(message),
+              "hex": frame(message, stream, fields, flags, tail).hex(), "type": message, "flags": flags,
+              "stream": stream, "fields": fields_json(message, fields)}
+    if tail:
+        vector["encode"] = False
+    return vector | more
+
+
+def refused(name, message, fields, error="malformed", flags=0, connection=None, stream=None):
+    stream = stream_of(message) if stream is None else stream
+    return {"name": name, "connection": connection or connection_of(message),
+            "hex": frame(message, stream, fields, flags).hex(), "error": error}
+
+
+def raw(name, data, error, connection="control", **more):
+    return {"name": name, "connection": connection, "hex": data.hex(), "error": error} | more
+
+
+def cuts(message, fields, flags=0):
+    """The message ended before each of its values, inside each longer than a byte, and one byte early."""
+    pieces, places, offset = atoms(message, fields), set(), 0
+    for piece in pieces:
+        if piece:
+            places |= {offset, offset + len(piece) // 2, offset + len(piece) - 1}
+        offset += len(piece)
+    body = payload(message, fields)
+    code = MESSAGES[message][0]
+    return [raw(f"{message} cut short after {n} of {len(body)} bytes",
+                header(n, code, flags, 0, stream_of(message)) + body[:n], "malformed", connection_of(message))
+            for n in sorted(places) if n < (16 + 512 if message == "CHUNK" else len(body))]
+
+
+def grown(message, fields, flags=0):
+    return [valid(f"{message} with {len(tail)} bytes of a later version after its fields", message, fields, flags, tail)
+            for tail in (b"\x00", b"\xff\x00later\xfe")]
+
+
+def changed(message, fields, field, values, error="malformed", flags=0, what=None):
+    return [refused(f"{message} with {what or field} {shown(value)}", message, fields | {field: value}, error, flags)
+            for value in values]
+
+
+def accepted(message, fields, field, values, flags=0):
+    return [valid(f"{message} with {field} {shown(value)}", message, fields | {field: value}, flags)
+            for value in values]
+
+
+def shown(value):
+    if isinstance(value, (bytes, str)):
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        return repr(text) if len(text) <= 40 else f"{text[:3]!r}... of {len(text)} bytes"
+    return str(value)
+
+
+BAD_TEXT = [b"\xff", b"a\xc3", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"]
+BAD_NAMES = [".", "..", "w" * 129, "a/b", "a b", "a@b", "caf\u00e9", b"a\x00", b"\xff"]
+GOOD_NAMES = ["a", NAME_128, "A-z_0.9", "...", "-", ".hidden"]
+BAD_PATHS = [b"a/", b"a//b", b"//a", b".", b"..", b"a/./b", b"a/../b", b"/..", b"/.", b"a\x00b", b"c" * 256,
+             b"a/" + b"c" * 256, PATH_4096 + b"p", b"/" + PATH_4096]
+GOOD_PATHS = [b"", b"a", b"a/b", b"/", b"/a/b", b"...", b"a/..b", b" ", b"\n\xff\xfe", "caf\u00e9".encode(),
+              COMPONENT_255, PATH_4096, ABSOLUTE_4096]
+BAD_TREE_PATHS = [path for path in BAD_PATHS if not path.startswith(b"/")] + [b"/", b"/a"]
+GOOD_TREE_PATHS = [path for path in GOOD_PATHS if not path.startswith(b"/")]
+BAD_MODES, BAD_NANOSECONDS = [0o1000, 0o4755, U16], [1_000_000_000, U32]
+
+
+
+def framing():
+    ping = {"opaque": 0x0102030405060708}
+    vectors = [valid("a header and a payload, field by field", "PING", ping)]
+    body = payload("PING", ping)
+    for connection in ("control", "local", "lane"):
+        vectors.append(valid(f"PING is at home on {connection}", "PING", ping, connection=connection))
+    for reserved in (1, 0x00FF, 0x8000, U16):
+        vectors.append(raw(f"reserved is {reserved:#06x}", header(8, 6, 0, reserved) + body, "malformed"))
+    known = {code for code, _, _ in MESSAGES.values()}
+    for code in (0x00, 0x09, 0x0F, 0x15, 0x17, 0x1A, 0x1F, 0x23, 0x25, 0x27, 0x2A, 0x2E, 0x33, 0x3F, 0x44, 0x7F, 0x80, 0xFF):
+        assert code not in known
+        for connection in ("control", "local", "lane"):
+            vectors.append(raw(f"unknown type {code:#04x} on {connection}", header(0, code), "unknownType", connection))
+    vectors.append(raw("unknown type, refused from the header alone", header(100, 0x7F, 0, 0, 3), "unknownType"))
+
+    caps = {"control": CONTROL_CAP, "local": CONTROL_CAP, "lane": LANE_CAP}
+    for connection, cap in caps.items():
+        tail = {"byte": "00", "count": cap - 8}
+        vectors.append({"name": f"a payload as long as {connection} takes", "connection": connection,
+                        "hex": (header(cap, 6) + body).hex(), "fill": tail, "type": "PING", "flags": 0, "stream": 0,
+                        "fields": fields_json("PING", ping), "encode": False})
+        for length in (cap + 1, 2**31 - 1, 2**31, U32):
+            vectors.append(raw(f"length {length} on {connection}, refused from the header alone", header(length, 6),
+                               "frameTooLarge", connection))
+    hello = BASE["HELLO"]
+    opening = {"control": ("HELLO", hello), "local": ("HELLO", hello), "lane": ("JOIN", BASE["JOIN"])}
+    for connection, (message, fields) in opening.items():
+        start = payload(message, fields)
+        code = MESSAGES[message][0]
+        vectors.append({"name": f"{message} as long as an opening {connection} takes", "connection": connection,
+                        "opening": True, "hex": (header(OPENING_CAP, code) + start).hex(),
+                        "fill": {"byte": "ff", "count": OPENING_CAP - len(start)}, "type": message, "flags": 0,
+                        "stream": 0, "fields": fields_json(message, fields), "encode": False})
+        vectors.append(raw(f"{message} of 4,097 bytes on an opening {connection}", header(OPENING_CAP + 1, code),
+                           "frameTooLarge", connection, opening=True))
+
+    for message, (code, connections, _) in MESSAGES.items():
+        defined = LAST if message in ("ENTRY", "CHUNK") else 0
+        for flags in (0x01, 0x02, 0x80):
+            if flags & ~defined:
+                vectors.append(refused(f"{message} with flags {flags:#04x}", message, BASE[message], flags=flags))
+        for connection in ("control", "local", "lane"):
+            if connection not in connections.split():
+                vectors.append(refused(f"{message} on {connection}", message, BASE[message], "wrongConnection",
+                                       connection=connection))
+        wrong = 1 if message in SESSION else 0
+        vectors.append(refused(f"{message} on stream {wrong}", message, BASE[message], "badStream", stream=wrong))
+    for stream in (1, 2, 2**31, U32):
+        vectors.append(valid(f"stream {stream}", "ECHO", BASE["ECHO"], stream=stream))
+    return vectors
+
+
+META = {"mode": 0o640, "size": 4096, "mtime_s": 1_700_000_000, "mtime_ns": 123_456_789}
+ENTRY_FILE = META | {"kind": "file", "path": b"epoch=9.ckpt", "target": b""}
+ENTRY_DIRECTORY = META | {"kind": "directory", "mode": 0o755, "size": 0, "path": b"", "target": b""}
+ENTRY_LINK = META | {"kind": "symlink", "mode": 0o777, "size": 0, "path": b"last.ckpt", "target": b"epoch=9.ckpt"}
+ITEM = META | {"kind": "file", "name": b"epoch=9.ckpt"}
+REQUEST = {"deadline_ms": 30_000, "origin": "trainer", "path": b"outputs/checkpoints"}
+
+
+def chunk(offset, data):
+    return {"offset": offset, "checksum": xxh3_64_intdigest(data), "data": data}
+
+
+BASE = {
+    "HELLO": {"version": 1, "capabilities": 0, "max_streams": 256, "keepalive": 5_000, "software": "baton-agent 0.1.0"},
+    "WELCOME": {"version": 1, "capabilities": 0, "session": 41, "max_streams": 256, "keepalive": 5_000,
+                "window": 4_194_304, "app": "demo", "work": "deploy", "ticket": TICKET, "software": "baton-relay 0.1.0"},
+    "JOIN": {"version": 1, "ticket": TICKET},
+    "JOINED": {"lane": 0},
+    "TICKET": {"ticket": TICKET[::-1]},
+    "PING": {"opaque": 0x0102030405060708},
+    "PONG": {"opaque": 0x0102030405060708},
+    "GOAWAY": {"code": 272, "last_stream": 9, "reconnect_ms": 250, "message": "relay is shutting down"},
+    "EXISTS": REQUEST,
+    "STAT": REQUEST | {"options": 1},
+    "LIST": REQUEST | {"after": b"epoch=1.ckpt", "limit": 1_000},
+    "GET": REQUEST | {"credit": 4_194_304},
+    "ECHO": {"deadline_ms": 5_000, "origin": "trainer"},
+    "SHARE": {"deadline_ms": 5_000, "path": b"outputs/checkpoints"},
+    "FETCH": REQUEST | {"destination": b"/srv/models/best", "options": 1},
+    "EXISTS_REPLY": {"exists": True, "source": "live"},
+    "STAT_REPLY": {"kind": "directory", "source": "stored", "mode": 0o755, "size": 1_048_576, "files": 2,
+                   "mtime_s": 1_700_000_000, "mtime_ns": 123_456_789, "digest": DIGEST},
+    "LIST_REPLY": {"source": "live", "more": True, "entries": [
+        ITEM, ITEM | {"kind": "symlink", "mode": 0o777, "size": 0, "name": b"last.ckpt"}]},
+    "ECHO_REPLY": {"answered_by": "trainer"},
+    "SHARE_REPLY": {"origin": "trainer", "path": b"outputs/checkpoints", "exists": False},
+    "FETCH_REPLY": {"kind": "directory", "source": "live", "atomic": True, "bytes": 1_048_576, "files": 2,
+                    "resumed": 524_288, "destination": b"/srv/models/best", "skipped": 3,
+                    "listed": [{"reason": 1, "path": b"run/agent.sock"}, {"reason": 2, "path": b"run/pipe"}]},
+    "ERROR": {"code": 3, "said_by": "owner", "path": b"outputs/checkpoints/best.ckpt",
+              "message": "best.ckpt does not exist below outputs/checkpoints"},
+    "CANCEL": {"code": 12},
+    "CREDIT": {"limit": 8_388_608},
+    "PROGRESS": {"bytes_in": 1_048_576, "bytes_out": 1_000_000, "entries": 12, "waiting": "origin"},
+    "ENTRY": ENTRY_FILE,
+    "CHUNK": chunk(0, b"weights of epoch 9, " * 30),
+    "SKIPPED": {"reason": 1, "path": b"run/agent.sock"},
+    "END": {"entries": 4, "bytes": 1_048_576, "skipped": 1},
+}
+
+
+def every(*messages):
+    """What each message gets: a typical one, growth, cuts."""
+    vectors = []
+    for message in messages:
+        fields = BASE[message]
+        vectors.append(valid(f"{message}, typical", message, fields))
+        if message != "CHUNK":
+            vectors += grown(message, fields)
+        vectors += cuts(message, fields)
+    return vectors
+
+
+def session():
+    base = BASE
+    vectors = every("HELLO", "WELCOME", "JOIN", "JOINED", "TICKET", "PING", "PONG", "GOAWAY")
+    vectors += [
+        valid("HELLO, minimal: numbers are carried as sent and clamped by the session", "HELLO",
+              {"version": 0, "capabilities": 0, "max_streams": 0, "keepalive": 0, "software": ""}),
+        valid("HELLO, maximal", "HELLO", {"version": U16, "capabilities": U64, "max_streams": U16, "keepalive": U32,
+                                          "software": "s" * 64}),
+        valid("HELLO with software that is not ASCII", "HELLO", base["HELLO"] | {"software": "b\u00e2ton \U0001f3c3"}),
+        valid("HELLO over the Unix socket", "HELLO", base["HELLO"], connection="local"),
+        valid("WELCOME, minimal", "WELCOME",
+              {"version": 0, "capabilities": 0, "session": 0, "max_streams": 0, "keepalive": 0, "window": 0, "app": "a",
+               "work": "b", "ticket": b"", "software": ""}),
+        valid("WELCOME, maximal", "WELCOME",
+              {"version": U16, "capabilities": U64, "session": U64, "max_streams": U16, "keepalive": U32, "window": U32,
+               "app": NAME_128, "work": NAME_128, "ticket": b"\xff" * 32, "software": "s" * 64}),
+        valid("WELCOME over the Unix socket: no window, no ticket", "WELCOME",
+              base["WELCOME"] | {"window": 0, "ticket": b"", "software": "baton-agent 0.1.0"}, connection="local"),
+        valid("GOAWAY, minimal", "GOAWAY", {"code": 0, "last_stream": 0, "reconnect_ms": 0, "message": ""}),
+        valid("GOAWAY, maximal", "GOAWAY", {"code": U16, "last_stream": U32, "reconnect_ms": U32, "message": "m" * 1024}),
+        valid("GOAWAY that replaces: do not come back", "GOAWAY",
+              {"code": 271, "last_stream": 0, "reconnect_ms": U32, "message": "a newer session of this work has begun"}),
+    ]
+    for connection in ("local", "lane"):
+        vectors.append(valid(f"GOAWAY on {connection}", "GOAWAY", base["GOAWAY"] | {"last_stream": 0}, connection=connection))
+    vectors += accepted("JOINED", base["JOINED"], "lane", [255])
+    vectors += accepted("JOIN", base["JOIN"], "version", [0, 2, U16])
+    for message in ("PING", "PONG"):
+        vectors += accepted(message, base[message], "opaque", [0, U64])
+    for message in ("JOIN", "TICKET"):
+        vectors += changed(message, base[message], "ticket", [b"", b"t", b"t" * 31, b"t" * 33, b"t" * 255])
+    vectors += changed("WELCOME", base["WELCOME"], "ticket", [b"t", b"t" * 31, b"t" * 33, b"t" * 255])
+    for message in ("HELLO", "WELCOME"):
+        vectors += changed(message, base[message], "software", BAD_TEXT + ["s" * 65, "s" * 255])
+    for field in ("app", "work"):
+        vectors += accepted("WELCOME", base["WELCOME"], field, GOOD_NAMES)
+        vectors += changed("WELCOME", base["WELCOME"], field, [""] + BAD_NAMES)
+    vectors += accepted("GOAWAY", base["GOAWAY"], "message", ["\u00e9\n\x00\u202e"])
+    vectors += changed("GOAWAY", base["GOAWAY"], "message", BAD_TEXT + ["m" * 1025, "m" * 4000])
+    return vectors
+
+
+def streams():
+    vectors = every("ERROR", "CANCEL")
+    error = BASE["ERROR"]
+    vectors += [
+        valid("ERROR, minimal", "ERROR", {"code": 0, "said_by": "local", "path": b"", "message": ""}),
+        valid("ERROR, maximal", "ERROR", {"code": U16, "said_by": "owner", "path": PATH_4096, "message": "m" * 1024}),
+        valid("ERROR on a lane, after an entry", "ERROR", error | {"code": 7}, connection="lane"),
+        valid("ERROR over the Unix socket", "ERROR", error, connection="local"),
+    ]
+    vectors += accepted("ERROR", error, "said_by", ["local", "relay", "owner"])
+    vectors += accepted("ERROR", error, "code", [1, 17, 18, 255, 256, 273, 40_000])
+    vectors += accepted("ERROR", error, "path", GOOD_PATHS)
+    vectors += changed("ERROR", error, "said_by", [3, 255])
+    vectors += changed("ERROR", error, "path", BAD_PATHS)
+    vectors += changed("ERROR", error, "message", BAD_TEXT + ["m" * 1025])
+    vectors += accepted("CANCEL", BASE["CANCEL"], "code", [0, 6, 17, U16])
+    vectors.append(valid("CANCEL over the Unix socket", "CANCEL", BASE["CANCEL"], connection="local"))
+    return vectors
+
+
+def operations():
+    requests = ("EXISTS", "STAT", "LIST", "GET", "ECHO", "SHARE", "FETCH")
+    vectors = every(*requests, "EXISTS_REPLY", "STAT_REPLY", "LIST_REPLY", "ECHO_REPLY", "SHARE_REPLY", "FETCH_REPLY",
+                    "PROGRESS")
+    for message in requests:
+        fields = BASE[message]
+        vectors += accepted(message, fields, "deadline_ms", [0, DAY])
+        longer = valid(f"{message} with a deadline that is cut to a day", message, fields | {"deadline_ms": U32})
+        vectors.append(longer | {"fields": longer["fields"] | {"deadline_ms": DAY}, "encode": False})
+        if "origin" in fields:
+            vectors += accepted(message, fields, "origin", [""] + GOOD_NAMES)
+            vectors += changed(message, fields, "origin", BAD_NAMES)
+        if "path" in fields:
+            vectors += accepted(message, fields, "path", GOOD_PATHS)
+            vectors += changed(message, fields, "path", BAD_PATHS)
+        if "local" in MESSAGES[message][1] and "control" in MESSAGES[message][1]:
+            vectors.append(valid(f"{message} over the Unix socket", message, fields, connection="local"))
+    vectors += accepted("STAT", BASE["STAT"], "options", [0, 1])
+    vectors += changed("STAT", BASE["STAT"], "options", [0x02, 0x80, 0xFF])
+    vectors += accepted("FETCH", BASE["FETCH"], "options", [0, 1])
+    vectors += changed("FETCH", BASE["FETCH"], "options", [0x02, 0x80, 0xFF])
+    vectors += accepted("FETCH", BASE["FETCH"], "destination", [b"", b"/", b"/a", ABSOLUTE_4096])
+    vectors += changed("FETCH", BASE["FETCH"], "destination",
+                       [b"a", b"a/b"] + [path for path in BAD_PATHS if path.startswith(b"/")] + [b"/a/", b"/a\x00"])
+    vectors += accepted("LIST", BASE["LIST"], "after", [b"", b"a", b"...", b"\xff\n", COMPONENT_255])
+    vectors += changed("LIST", BASE["LIST"], "after", [b".", b"..", b"a/b", b"/", b"a\x00", b"c" * 256])
+    vectors += accepted("LIST", BASE["LIST"], "limit", [1, U16])
+    vectors += changed("LIST", BASE["LIST"], "limit", [0])
+    vectors += accepted("GET", BASE["GET"], "credit", [1_048_576, U64])
+    vectors += changed("GET", BASE["GET"], "credit", [0, 1, 1_048_575])
+
+    for message in ("EXISTS_REPLY", "STAT_REPLY", "LIST_REPLY", "FETCH_REPLY"):
+        vectors += accepted(message, BASE[message], "source", ["live", "stored"])
+        vectors += changed(message, BASE[message], "source", [2, 255])
+    for message, field in (("EXISTS_REPLY", "exists"), ("LIST_REPLY", "more"), ("SHARE_REPLY", "exists"),
+                           ("FETCH_REPLY", "atomic")):
+        vectors += accepted(message, BASE[message], field, [False, True])
+        vectors += changed(message, BASE[message], field, [2, 255])
+
+    stat = BASE["STAT_REPLY"]
+    vectors += [
+        valid("STAT_REPLY, minimal", "STAT_REPLY", {"kind": "file", "source": "live", "mode": 0, "size": 0, "files": 0,
+                                                    "mtime_s": 0, "mtime_ns": 0, "digest": b""}),
+        valid("STAT_REPLY, maximal", "STAT_REPLY", {"kind": "symlink", "source": "stored", "mode": 0o777, "size": U64,
+                                                    "files": U64, "mtime_s": I64_MAX, "mtime_ns": 999_999_999,
+                                                    "digest": b"\xff" * 32}),
+    ]
+    vectors += accepted("STAT_REPLY", stat, "mtime_s", [I64_MIN, -1])
+    vectors += changed("STAT_REPLY", stat, "kind", [0, 4, 5, 255])
+    vectors += changed("STAT_REPLY", stat, "mode", BAD_MODES)
+    vectors += changed("STAT_REPLY", stat, "mtime_ns", BAD_NANOSECONDS)
+    vectors += changed("STAT_REPLY", stat, "digest", [b"d", b"d" * 31, b"d" * 33, b"d" * 64])
+
+    vectors += list_replies()
+    vectors += accepted("ECHO_REPLY", BASE["ECHO_REPLY"], "answered_by", [""] + GOOD_NAMES)
+    vectors += changed("ECHO_REPLY", BASE["ECHO_REPLY"], "answered_by", BAD_NAMES)
+    vectors += accepted("SHARE_REPLY", BASE["SHARE_REPLY"], "origin", GOOD_NAMES)
+    vectors += changed("SHARE_REPLY", BASE["SHARE_REPLY"], "origin", [""] + BAD_NAMES)
+    vectors += accepted("SHARE_REPLY", BASE["SHARE_REPLY"], "path", GOOD_PATHS)
+    vectors += changed("SHARE_REPLY", BASE["SHARE_REPLY"], "path", BAD_PATHS)
+    vectors += fetch_replies()
+
+    vectors += [
+        valid("PROGRESS, minimal", "PROGRESS", {"bytes_in": 0, "bytes_out": 0, "entries": 0, "waiting": "nothing"}),
+        valid("PROGRESS, maximal", "PROGRESS", {"bytes_in": U64, "bytes_out": U64, "entries": U64, "waiting": "disk"}),
+    ]
+    vectors += changed("PROGRESS", BASE["PROGRESS"], "waiting", [3, 255])
+    return vectors
+
+
+def list_replies():
+    def reply(name, *entries, more=False, check=valid):
+        fields = {"source": "live", "more": more, "entries": list(entries)}
+        return check(f"LIST_REPLY {name}", "LIST_REPLY", fields)
+
+    def item(**fields):
+        return ITEM | fields
+
+    vectors = [
+        reply("of an empty directory"),
+        reply("of a path that is no directory", item(name=b"")),
+        reply("of every kind", *(item(kind=kind, size=9 if kind == "file" else 0, name=kind.encode())
+                                 for kind in ("directory", "file", "other", "symlink"))),
+        reply("with boundary values", item(name=b"\x01", mode=0, size=0, mtime_s=I64_MIN, mtime_ns=0),
+              item(name=COMPONENT_255, mode=0o777, size=U64, mtime_s=I64_MAX, mtime_ns=999_999_999)),
+        reply("in bytewise order", *(item(name=name) for name in (b"A", b"B", b"a", b"a ", b"a.", b"aa", b"b", b"\xff"))),
+        reply("that says there is more and carries nothing", more=True, check=refused),
+        reply("with an empty name among others", item(name=b""), item(name=b"a"), check=refused),
+        reply("with an empty name and more to come", item(name=b""), more=True, check=refused),
+        reply("with a name twice", item(name=b"a"), item(name=b"a"), check=refused),
+        reply("with names that fall", item(name=b"b"), item(name=b"a"), check=refused),
+        reply("with a longer name before its prefix", item(name=b"ab"), item(name=b"a"), check=refused),
+    ]
+    for name in (b".", b"..", b"a/b", b"/", b"a\x00", b"c" * 256):
+        vectors.append(reply(f"with name {shown(name)}", item(name=name), check=refused))
+    for kind in (0, 5, 255):
+        vectors.append(reply(f"with kind {kind}", item(kind=kind, size=0), check=refused))
+    for kind in ("directory", "symlink", "other"):
+        vectors.append(reply(f"with a size for kind {kind}", item(kind=kind, size=1), check=refused))
+    for mode in BAD_MODES:
+        vectors.append(reply(f"with mode {mode}", item(mode=mode), check=refused))
+    for nanoseconds in BAD_NANOSECONDS:
+        vectors.append(reply(f"with mtime_ns {nanoseconds}", item(mtime_ns=nanoseconds), check=refused))
+    body = payload("LIST_REPLY", {"source": "live", "more": False, "entries": [ITEM]})
+    for count in (2, U16):
+        cheat = body[:2] + count.to_bytes(2, "big") + body[4:]
+        vectors.append(raw(f"LIST_REPLY with count {count} and one entry",
+                           header(len(cheat), 0x22, 0, 0, 7) + cheat, "malformed"))
+    return vectors
+
+
+def fetch_replies():
+    reply = BASE["FETCH_REPLY"]
+    vectors = [
+        valid("FETCH_REPLY, minimal", "FETCH_REPLY",
+              {"kind": "file", "source": "live", "atomic": False, "bytes": 0, "files": 0, "resumed": 0,
+               "destination": b"/", "skipped": 0, "listed": []}),
+        valid("FETCH_REPLY, maximal", "FETCH_REPLY",
+              {"kind": "symlink", "source": "stored", "atomic": True, "bytes": U64, "files": U64, "resumed": U64,
+               "destination": ABSOLUTE_4096, "skipped": U64, "listed": [{"reason": U16, "path": PATH_4096}]}),
+        valid("FETCH_REPLY that lists fewer than were skipped", "FETCH_REPLY", reply | {"skipped": 1_000_000}),
+        valid("FETCH_REPLY with a reason this version does not know", "FETCH_REPLY",
+              reply | {"listed": [{"reason": 900, "path": b"odd"}]}),
+        refused("FETCH_REPLY that lists more than were skipped", "FETCH_REPLY", reply | {"skipped": 1}),
+    ]
+    vectors += changed("FETCH_REPLY", reply, "kind", [0, 4, 255])
+    vectors += changed("FETCH_REPLY", reply, "destination", [b"", b"a", b"/a/", b"//", b"/..", b"/a\x00"])
+    for path in [b""] + BAD_TREE_PATHS:
+        vectors.append(refused(f"FETCH_REPLY with a skipped path {shown(path)}", "FETCH_REPLY",
+                               reply | {"listed": [{"reason": 1, "path": path}]}))
+    return vectors
+
+
+def credit():
+    vectors = every("CREDIT")
+    vectors += accepted("CREDIT", BASE["CREDIT"], "limit", [0, 1, 2**63, U64])
+    return vectors
+
+
+def trees():
+    vectors = every("ENTRY", "CHUNK", "SKIPPED", "END")
+    file, directory, link = ENTRY_FILE, ENTRY_DIRECTORY, ENTRY_LINK
+    empty = file | {"size": 0}
+    vectors += [
+        valid("ENTRY of the top directory", "ENTRY", directory),
+        valid("ENTRY of a symbolic link", "ENTRY", link),
+        valid("ENTRY of an empty file", "ENTRY", empty, LAST),
+        valid("ENTRY of a file that is one hole", "ENTRY", file | {"size": 2**40}, LAST),
+        valid("ENTRY, minimal", "ENTRY", {"kind": "file", "mode": 0, "size": 0, "mtime_s": 0, "mtime_ns": 0, "path": b"",
+                                          "target": b""}, LAST),
+        valid("ENTRY of a file, maximal", "ENTRY",
+              {"kind": "file", "mode": 0o777, "size": U64, "mtime_s": I64_MAX, "mtime_ns": 999_999_999, "path": PATH_4096,
+               "target": b""}),
+        valid("ENTRY of a link, maximal", "ENTRY",
+              {"kind": "symlink", "mode": 0o777, "size": 0, "mtime_s": I64_MIN, "mtime_ns": 999_999_999,
+               "path": PATH_4096, "target": b"t" * 4095}),
+        refused("ENTRY of an empty file without LAST", "ENTRY", empty),
+        refused("ENTRY of a directory with LAST", "ENTRY", directory, flags=LAST),
+        refused("ENTRY of a link with LAST", "ENTRY", link, flags=LAST),
+        refused("ENTRY of a directory with a size", "ENTRY", directory | {"size": 4096}),
+        refused("ENTRY of a link with a size", "ENTRY", link | {"size": 12}),
+        refused("ENTRY of a file with a target", "ENTRY", file | {"target": b"x"}),
+        refused("ENTRY of a directory with a target", "ENTRY", directory | {"target": b"x"}),
+    ]
+    vectors += accepted("ENTRY", link, "target", [b"/", b"..", b"../../etc/passwd", b"a//b/", b"\xff\n", b"."])
+    vectors += changed("ENTRY", link, "target", [b"", b"a\x00b", b"t" * 4096], what="a link's target")
+    vectors += changed("ENTRY", directory, "kind", [0, 4, 5, 255])
+    vectors += changed("ENTRY", file, "mode", BAD_MODES)
+    vectors += changed("ENTRY", file, "mtime_ns", BAD_NANOSECONDS)
+    vectors += accepted("ENTRY", file, "path", GOOD_TREE_PATHS)
+    vectors += changed("ENTRY", file, "path", BAD_TREE_PATHS)
+
+    block = b"\xa5" * 512
+    vectors += [
+        valid("CHUNK of 512 bytes, the fewest without LAST", "CHUNK", chunk(0, block)),
+        valid("CHUNK of one byte with LAST", "CHUNK", chunk(512, b"\x00"), LAST),
+        valid("CHUNK that ends at the last offset there is", "CHUNK", chunk(U64 - 512, block), LAST),
+        valid("CHUNK with a checksum that is wrong: its bytes are well formed", "CHUNK",
+              chunk(0, block) | {"checksum": 0}),
+        longest_chunk(),
+        refused("CHUNK of 511 bytes without LAST", "CHUNK", chunk(0, block[1:])),
+        refused("CHUNK of one byte without LAST", "CHUNK", chunk(0, b"x")),
+        refused("CHUNK without data", "CHUNK", chunk(0, b"")),
+        refused("CHUNK without data, with LAST", "CHUNK", chunk(0, b""), flags=LAST),
+        refused("CHUNK that passes the last offset there is", "CHUNK", chunk(U64 - 511, block), flags=LAST),
+        refused("CHUNK at the last offset there is", "CHUNK", chunk(U64, b"x"), flags=LAST),
+        raw("CHUNK with one byte more than 512 KiB", header(LANE_CAP + 1, 0x41, 0, 0, 7), "frameTooLarge", "lane"),
+    ]
+    vectors += accepted("SKIPPED", BASE["SKIPPED"], "reason", [0, 1, 2, 3, 4, 5, U16])
+    vectors += accepted("SKIPPED", BASE["SKIPPED"], "path", [path for path in GOOD_TREE_PATHS if path])
+    vectors += changed("SKIPPED", BASE["SKIPPED"], "path", [b""] + BAD_TREE_PATHS)
+    vectors += [
+        valid("END, minimal", "END", {"entries": 1, "bytes": 0, "skipped": 0}),
+        valid("END, maximal", "END", {"entries": U64, "bytes": U64, "skipped": U64}),
+    ]
+    return vectors
+
+
+def longest_chunk():
+    data = b"\x61" * DATA_MAX
+    fields = chunk(0, data)
+    head = header(16 + DATA_MAX, 0x41, 0, 0, 7) + payload("CHUNK", fields | {"data": b""})
+    return {"name": "CHUNK of 512 KiB, the most there is", "connection": "lane", "hex": head.hex(),
+            "fill": {"byte": "61", "count": DATA_MAX}, "type": "CHUNK", "flags": 0, "stream": 7,
+            "fields": fields_json("CHUNK", fields | {"data": b""})}

@@ -1,0 +1,175 @@
+"""The vectors that need more than one frame: trees as they arrive, credit as it is counted, one whole session."""
+
+from frames import BASE, ENTRY_DIRECTORY, ENTRY_FILE, ENTRY_LINK, TICKET, chunk
+from wire import LAST, fields_json, frame, payload
+
+MIB = 1_048_576
+BLOCK = b"\x5a" * 512
+
+
+def directory(path):
+    return "ENTRY", 0, ENTRY_DIRECTORY | {"path": path}
+
+
+def file(path, size=0, flags=None):
+    return "ENTRY", (LAST if size == 0 else 0) if flags is None else flags, ENTRY_FILE | {"path": path, "size": size}
+
+
+def link(path, target=b"x"):
+    return "ENTRY", 0, ENTRY_LINK | {"path": path, "target": target}
+
+
+def data(offset, content, flags=0, **wrong):
+    return "CHUNK", flags, chunk(offset, content) | wrong
+
+
+def skipped(path, reason=1):
+    return "SKIPPED", 0, {"reason": reason, "path": path}
+
+
+def end(entries, size=0, skips=0):
+    return "END", 0, {"entries": entries, "bytes": size, "skipped": skips}
+
+
+def tree(name, result, *frames):
+    return {"name": name, "result": result,
+            "frames": [{"type": message, "flags": flags, "hex": frame(message, 7, fields, flags).hex(),
+                        "fields": fields_json(message, fields)} for message, flags, fields in frames]}
+
+
+def tree_sequences():
+    """Each ends with the frame that decides: `complete` is reached, or `corrupt` found, at the last frame listed."""
+    top = directory(b"")
+    return [
+        tree("an empty directory", "complete", top, end(1)),
+        tree("an empty file", "complete", file(b""), end(1)),
+        tree("a symbolic link", "complete", link(b""), end(1)),
+        tree("a file in one chunk", "complete", file(b"", 1), data(0, b"x", LAST), end(1, 1)),
+        tree("a file in two chunks", "complete", file(b"", 513), data(0, BLOCK), data(512, b"x", LAST), end(1, 513)),
+        tree("a file with a hole before, between and after its data", "complete", file(b"", 10_000),
+             data(1_000, BLOCK), data(5_000, b"x", LAST), end(1, 513)),
+        tree("a file that is one hole", "complete", file(b"", 10_000, LAST), end(1)),
+        tree("a tree of files, links and directories", "complete", top, directory(b"a"), file(b"a/b", 1),
+             data(0, b"x", LAST), link(b"a/c"), directory(b"a/d"), file(b"e"), end(6, 1)),
+        tree("a directory's content before a sibling that is shorter as bytes", "complete", top, directory(b"a"),
+             file(b"a/z"), file(b"a b"), file(b"a-b"), file(b"a.b"), file(b"a0"), end(7)),
+        tree("skipped paths take their place in the order", "complete", top, skipped(b"a"), directory(b"b"),
+             skipped(b"b/c", 2), file(b"d"), skipped(b"e", 900), end(3, 0, 3)),
+        tree("only skipped paths below the top", "complete", top, skipped(b"a"), end(1, 0, 1)),
+
+        tree("the first frame is not the top", "corrupt", file(b"a")),
+        tree("the first frame is a skipped path", "corrupt", skipped(b"a")),
+        tree("the first frame is the end", "corrupt", end(0)),
+        tree("the first frame is a chunk", "corrupt", data(0, b"x", LAST)),
+        tree("the top comes twice", "corrupt", top, top),
+        tree("an entry comes twice", "corrupt", top, file(b"a"), file(b"a")),
+        tree("a skipped path was an entry before", "corrupt", top, file(b"a"), skipped(b"a")),
+        tree("an entry was a skipped path before", "corrupt", top, skipped(b"a"), file(b"a")),
+        tree("siblings fall", "corrupt", top, file(b"b"), file(b"a")),
+        tree("a sibling sorts before a directory's content only as plain bytes", "corrupt", top, directory(b"a"),
+             file(b"a-b"), file(b"a/z")),
+        tree("a parent was never announced", "corrupt", top, file(b"a/b")),
+        tree("a parent two levels up was never announced", "corrupt", top, directory(b"a"), file(b"a/b/c")),
+        tree("a parent is a file", "corrupt", top, file(b"a"), file(b"a/b")),
+        tree("a parent is a symbolic link", "corrupt", top, link(b"a", b"/etc"), file(b"a/passwd")),
+        tree("a parent was skipped", "corrupt", top, skipped(b"a"), file(b"a/b")),
+        tree("something lies below a top that is a file", "corrupt", file(b""), file(b"a")),
+        tree("something lies below a top that is a link", "corrupt", link(b""), file(b"a")),
+        tree("a skipped path below a file", "corrupt", top, file(b"a"), skipped(b"a/b")),
+
+        tree("a chunk after a directory", "corrupt", top, data(0, b"x", LAST)),
+        tree("a chunk after a link", "corrupt", top, link(b"a"), data(0, b"x", LAST)),
+        tree("a chunk after an empty file", "corrupt", top, file(b"a"), data(0, b"x", LAST)),
+        tree("a chunk after the file's last", "corrupt", file(b"", 2_000), data(0, b"x", LAST), data(1, BLOCK)),
+        tree("an entry while a file is not ended", "corrupt", top, file(b"a", 1_024), data(0, BLOCK), file(b"b")),
+        tree("a skipped path while a file is not ended", "corrupt", top, file(b"a", 1), skipped(b"b")),
+        tree("the end while a file is not ended", "corrupt", file(b"", 1_024), data(0, BLOCK), end(1, 512)),
+        tree("data passes the size", "corrupt", file(b"", 511), data(0, BLOCK)),
+        tree("a later chunk passes the size", "corrupt", file(b"", 1_000), data(0, BLOCK), data(512, BLOCK, LAST)),
+        tree("data begins at the size", "corrupt", file(b"", 512), data(512, b"x", LAST)),
+        tree("chunks overlap by one byte", "corrupt", file(b"", 2_000), data(0, BLOCK), data(511, BLOCK)),
+        tree("a chunk comes twice", "corrupt", file(b"", 2_000), data(0, BLOCK), data(0, BLOCK)),
+        tree("offsets fall", "corrupt", file(b"", 2_000), data(1_000, BLOCK), data(0, BLOCK)),
+        tree("a checksum does not fit the data", "corrupt", file(b"", 512), data(0, BLOCK, LAST, checksum=1)),
+
+        tree("END counts an entry too many", "corrupt", top, file(b"a"), end(3)),
+        tree("END counts an entry too few", "corrupt", top, file(b"a"), end(1)),
+        tree("END counts other bytes", "corrupt", file(b"", 1), data(0, b"x", LAST), end(1, 2)),
+        tree("END counts holes as bytes", "corrupt", file(b"", 1_024), data(512, BLOCK, LAST), end(1, 1_024)),
+        tree("END counts other skips", "corrupt", top, skipped(b"a"), end(1, 0, 0)),
+    ]
+
+
+def credit_scenarios():
+    """Steps in order: {"grant"}: GET.credit or CREDIT.limit arrives at the responder; {"lane", "length"}: it wants to send a
+    lane frame with that payload. The results are README.md's."""
+
+    def grant(limit, result="ok"):
+        return {"grant": str(limit), "result": result}
+
+    def send(message, length, result="ok"):
+        return {"lane": message, "length": length, "result": result}
+
+    return [
+        {"name": "lane payload up to the limit and not a byte more", "steps": [
+            grant(MIB), send("ENTRY", 48), send("CHUNK", MIB - 524_304 - 48), send("CHUNK", 524_304),
+            send("SKIPPED", 4, "flowControl")]},
+        {"name": "only payload counts, headers do not", "steps": [grant(MIB)] + [send("ENTRY", 64)] * 3
+            + [send("CHUNK", 524_304), send("CHUNK", MIB - 524_304 - 3 * 64), send("CHUNK", 529, "flowControl")]},
+        {"name": "a frame that begins below the limit and ends above it", "steps": [
+            grant(MIB), send("CHUNK", 524_304), send("CHUNK", 524_273, "flowControl")]},
+        {"name": "END and ERROR need no credit", "steps": [
+            grant(MIB), send("CHUNK", 524_304), send("CHUNK", 524_272), send("END", 24)]},
+        {"name": "ERROR after the credit is used up", "steps": [
+            grant(MIB), send("CHUNK", 524_304), send("CHUNK", 524_272), send("ERROR", 200)]},
+        {"name": "limits are absolute", "steps": [
+            grant(MIB), send("CHUNK", 524_304), grant(MIB + 100), send("CHUNK", 524_304), send("ENTRY", 68),
+            send("SKIPPED", 5, "flowControl")]},
+        {"name": "an equal limit is ignored", "steps": [grant(MIB), grant(MIB, "ignored"), grant(MIB + 1)]},
+        {"name": "a limit that shrinks", "steps": [grant(2 * MIB), grant(2 * MIB - 1, "flowControl")]},
+        {"name": "a limit of zero after the first", "steps": [grant(MIB), grant(0, "flowControl")]},
+        {"name": "the highest limit there is, and again", "steps": [
+            grant(2**64 - 1), grant(2**64 - 1, "ignored"), send("CHUNK", 524_304)]},
+        {"name": "limits are compared as received, not as clamped", "steps": [
+            grant(2**64 - 1), send("CHUNK", 524_304), grant(2**63, "flowControl")]},
+        {"name": "a grant is clamped to 64 MiB ahead of what was sent when it came", "steps":
+            [grant(2**40)] + [send("CHUNK", 524_304)] * 127 + [send("CHUNK", 64 * MIB - 127 * 524_304),
+             send("CHUNK", 529, "held")]},
+    ]
+
+
+TREE = [
+    directory(b""),
+    ("ENTRY", 0, ENTRY_FILE | {"path": b"epoch=9.ckpt", "size": 19}),
+    data(0, b"weights of epoch 9\n", LAST),
+    link(b"last.ckpt", b"epoch=9.ckpt"),
+    ("ENTRY", 0, ENTRY_FILE | {"path": b"metrics.json", "size": 15}),
+    data(0, b'{"loss": 0.25}\n', LAST),
+    end(4, 34),
+]
+
+
+def transcript():
+    steps = []
+
+    def step(connection, sender, message, stream, fields, flags=0):
+        steps.append({"name": f"{len(steps) + 1} {message}", "connection": connection, "from": sender, "hex": frame(message, stream, fields, flags).hex(),
+                      "type": message, "flags": flags, "stream": stream, "fields": fields_json(message, fields)})
+
+    path = {"origin": "trainer", "path": b"outputs/checkpoints"}
+    step("control", "dialer", "HELLO", 0, BASE["HELLO"])
+    step("control", "acceptor", "WELCOME", 0, BASE["WELCOME"])
+    step("lane", "dialer", "JOIN", 0, {"version": 1, "ticket": TICKET})
+    step("lane", "acceptor", "JOINED", 0, {"lane": 0})
+    step("control", "acceptor", "TICKET", 0, BASE["TICKET"])
+    step("control", "dialer", "EXISTS", 1, {"deadline_ms": 5_000} | path)
+    step("control", "acceptor", "EXISTS_REPLY", 1, {"exists": True, "source": "live"})
+    step("control", "dialer", "GET", 3, {"deadline_ms": 30_000} | path | {"credit": 4 * MIB})
+    used = 0
+    for message, flags, fields in TREE:
+        step("lane", "acceptor", message, 3, fields, flags)
+        used += len(payload(message, fields))
+    step("control", "dialer", "PING", 0, {"opaque": 1})
+    step("control", "acceptor", "PONG", 0, {"opaque": 1})
+    step("control", "dialer", "GOAWAY", 0, {"code": 272, "last_stream": 0, "reconnect_ms": 0, "message": "done"})
+    return steps, used

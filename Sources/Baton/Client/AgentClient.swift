@@ -1,0 +1,113 @@
+public import BatonProtocol
+import BatonTransport
+import NIOCore
+import NIOPosix
+
+/// Asks the agent on this machine, over its Unix socket; one connection, any number of requests at once.
+///
+/// All waits are bounded by the `within` of the call. Errors are ``BatonError``.
+public final class AgentClient: Sendable {
+    private let group: MultiThreadedEventLoopGroup
+    private let session: Session
+
+    private init(group: MultiThreadedEventLoopGroup, session: Session) {
+        self.group = group
+        self.session = session
+    }
+
+    /// - Parameters:
+    ///   - socket: path of the agent's socket.
+    ///   - software: name and version of this program, for the agent's log.
+    /// - Throws: `unreachable` if no agent answers there.
+    public static func connect(socket: String, software: String = "baton") async throws(BatonError) -> AgentClient {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        do throws(BatonError) {
+            let session = try await LocalDialer.openSession(
+                path: socket, on: group.next(), software: software, delegate: NoRequests())
+            return AgentClient(group: group, session: session)
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    /// Closes the connection; requests that run are cancelled.
+    public func close() async {
+        try? await session.channel.close()
+        try? await group.shutdownGracefully()
+    }
+
+    /// The work whose agent this is.
+    public var work: WorkName { session.peer.work }
+
+    /// Whether there is something at the path, at its origin, now; and who says so.
+    public func exists(
+        _ reference: Reference, within limit: Duration
+    ) async throws(BatonError) -> (exists: Bool, source: AnswerSource) {
+        guard case .exists(let exists, let source) = try await ask(.exists, reference, limit) else { throw oddAnswer }
+        return (exists, source)
+    }
+
+    /// What is at the path, at its origin, now.
+    ///
+    /// - Parameter digest: also the digest of chapter 11, which takes reading all of it.
+    public func stat(_ reference: Reference, digest: Bool, within limit: Duration) async throws(BatonError) -> PathStatus {
+        guard case .stat(let status) = try await ask(.stat(digest: digest), reference, limit) else { throw oddAnswer }
+        return status
+    }
+
+    /// The next entries of a directory whose names come after `after`; ``Listing/more`` tells whether others follow.
+    public func list(_ reference: Reference, after: [UInt8] = [], within limit: Duration) async throws(BatonError) -> Listing {
+        let operation = Request.Operation.list(after: after, limit: .max)
+        guard case .list(let listing) = try await ask(operation, reference, limit) else { throw oddAnswer }
+        return listing
+    }
+
+    /// Copies what the path leads to onto this machine.
+    ///
+    /// - Parameters:
+    ///   - destination: where to; absolute. `nil`: the agent's place for it.
+    ///   - overwrite: replace what is there.
+    ///   - onProgress: called about once a second.
+    public func get(
+        _ reference: Reference, to destination: PathName? = nil, overwrite: Bool, within limit: Duration,
+        onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
+    ) async throws(BatonError) -> Fetched {
+        let place = Request.Destination(path: destination ?? .root, overwrite: overwrite)
+        guard case .fetch(let fetched) = try await ask(.fetch(place), reference, limit, onProgress) else { throw oddAnswer }
+        return fetched
+    }
+
+    /// Declares a path of the agent's own work: from now on other works can get it.
+    public func share(_ path: PathName, within limit: Duration) async throws(BatonError) -> Shared {
+        guard case .share(let shared) = try await ask(.share, Reference(path: path), limit) else { throw oddAnswer }
+        return shared
+    }
+
+    /// An answer and nothing else, from a work or, without one, from the relay.
+    public func ping(_ work: WorkName?, within limit: Duration) async throws(BatonError) {
+        guard case .echo = try await ask(.echo, Reference(origin: work, path: .root), limit) else { throw oddAnswer }
+    }
+
+    private func ask(
+        _ operation: Request.Operation, _ reference: Reference, _ limit: Duration,
+        _ onProgress: @Sendable (Progress) -> Void = { _ in }
+    ) async throws(BatonError) -> Reply {
+        let milliseconds = UInt32(clamping: limit.components.seconds.multipliedReportingOverflow(by: 1000).partialValue
+            + limit.components.attoseconds / 1_000_000_000_000_000)
+        let request = Request(operation, deadline: milliseconds, origin: reference.origin, path: reference.path)
+        return try await session.call(request, onProgress: onProgress)
+    }
+
+    private var oddAnswer: BatonError { BatonError(.internal, "the agent answered something else than was asked") }
+}
+
+/// A program asks its agent; the agent never asks it.
+private final class NoRequests: SessionDelegate {
+    func session(_ session: Session, received request: Request, on stream: StreamID) {
+        session.reply(.error(BatonError(.unsupported, "this program answers no requests")), on: stream)
+    }
+
+    func session(_ session: Session, cancelled stream: StreamID, because code: ErrorCode) {}
+    func sessionEnded(_ session: Session, _ error: BatonError) {}
+}

@@ -1,0 +1,127 @@
+import BatonFiles
+public import BatonProtocol
+public import BatonTLS
+public import BatonTransport
+import Glibc
+public import Logging
+import NIOCore
+import Synchronization
+public import SystemPackage
+
+/// The agent of one work: serves the paths that the work declared, gets the paths that it asks for, and can run the work's command.
+public final class Agent: Sendable {
+    public struct Configuration: Sendable {
+        public var relay: RelayAddress
+        public var credentials: TLSCredentials
+        /// The work's root directory.
+        public var root: FilePath
+        /// Paths to declare at the start.
+        public var shares: [PathName] = []
+        /// Serve also what the agent's user could not write.
+        public var servesReadOnly = false
+        /// The Unix socket; `nil`: `ROOT/.baton/agent.sock`.
+        public var socket: String?
+        /// The work's command and its arguments; empty: none.
+        public var command: [String] = []
+        /// How long the first connection to the relay may take.
+        public var connectWithin: Duration = .seconds(60)
+        public var drainSeconds: Int64 = 5
+        public var bulkThreads = 1
+        public var fileThreads = 8
+        public var software = "baton-agent"
+
+        public init(relay: RelayAddress, credentials: TLSCredentials, root: FilePath) {
+            self.relay = relay
+            self.credentials = credentials
+            self.root = root
+        }
+    }
+
+    private let configuration: Configuration
+    private let logger: Logger
+    /// The work's command, while there is one.
+    private let command = Mutex<WorkCommand?>(nil)
+
+    public init(_ configuration: Configuration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// Serves until `shutdown` returns or, if there is a command, until that ends.
+    ///
+    /// - Parameters:
+    ///   - onReady: told the path of the Unix socket once the relay has welcomed the agent.
+    ///   - shutdown: returns when the agent is to end.
+    /// - Returns: the exit status of the command; 0 if there is none.
+    /// - Throws: ``BatonError``, `TLSError` or `IdentityError`: why the agent cannot serve.
+    public func run(
+        onReady: @escaping @Sendable (String) async -> Void, until shutdown: @escaping @Sendable () async -> Void
+    ) async throws -> Int32 {
+        let context = try TLSContext(
+            role: .client, credentials: configuration.credentials, applicationProtocol: applicationProtocol)
+        let identity = try WorkIdentity(certificateFile: configuration.credentials.certificate)
+        let folder = try openFolder()
+        let files = SharedFiles(folder: folder, servesReadOnly: configuration.servesReadOnly)
+        for path in configuration.shares {
+            let own = folder.ownName(path)
+            if try !files.declare(own) { logger.notice("declared, though it does not exist yet: \(Reference(path: own))") }
+        }
+        let loops = EventLoops(bulkThreads: configuration.bulkThreads)
+        let executor = BlockingExecutor(threads: configuration.fileThreads)
+        let result: Result<Int32, any Error>
+        do {
+            let service = try AgentService(
+                configuration, identity: identity, context: context, folder: folder, files: files, loops: loops,
+                executor: executor, logger: logger)
+            result = .success(
+                try await service.run(onReady: onReady) { connected in
+                    try await self.work(connected, service, shutdown)
+                })
+        } catch {
+            result = .failure(error)
+        }
+        await executor.shutdown()
+        await loops.shutdown()
+        return try result.get()
+    }
+
+    /// Passes a signal on to the work's command.
+    ///
+    /// - Returns: false if there is no command.
+    public func passOn(_ signal: CInt) -> Bool {
+        guard !configuration.command.isEmpty else { return false }
+        command.withLock { $0 }?.send(signal)
+        return true
+    }
+
+    private func openFolder() throws(BatonError) -> WorkFolder {
+        if geteuid() == 0 {
+            logger.warning("running as root: whatever is below a declared path can be read through this agent")
+        }
+        let folder = try WorkFolder(root: configuration.root)
+        let report = folder.sweep()
+        for path in report.removed + report.restored {
+            logger.notice("mended what an earlier run left half done", metadata: ["path": "\(Escaping.printable(path.bytes))"])
+        }
+        return folder
+    }
+
+    /// What the agent is there for: the command, or waiting until it is told to end.
+    private func work(
+        _ connected: SessionPeer, _ service: AgentService, _ shutdown: @Sendable () async -> Void
+    ) async throws -> Int32 {
+        guard !configuration.command.isEmpty else {
+            await shutdown()
+            return 0
+        }
+        let references = ArgumentReferences(fetcher: service.fetcher, logger: logger)
+        let command = WorkCommand(
+            arguments: try await references.resolve(configuration.command),
+            environment: [
+                "BATON_SOCKET": service.socketPath, "BATON_WORK": "\(connected.work)",
+                "BATON_ROOT": service.fetcher.folder.root.string,
+            ])
+        self.command.withLock { $0 = command }
+        return await command.run(logger: logger)
+    }
+}

@@ -1,0 +1,126 @@
+import BatonFiles
+import BatonProtocol
+import BatonTLS
+import BatonTransport
+import Glibc
+import Logging
+import NIOCore
+import SystemPackage
+
+/// The running parts of an agent, as one group of tasks: the link to the relay, the local socket, the jobs, and the work itself.
+struct AgentService: Sendable {
+    let socketPath: String
+    let fetcher: Fetcher
+    private let link: RelayLink
+    private let desk: LocalDesk
+    private let origin: OriginDesk
+    private let jobs = JobList()
+    private let executor: BlockingExecutor
+    private let configuration: Agent.Configuration
+    private let logger: Logger
+
+    init(
+        _ configuration: Agent.Configuration, identity: WorkIdentity, context: TLSContext, folder: WorkFolder,
+        files: SharedFiles, loops: EventLoops, executor: BlockingExecutor, logger: Logger
+    ) throws {
+        let app = try WorkName(identity.app)
+        let work = try WorkName(identity.work)
+        self.configuration = configuration
+        self.executor = executor
+        self.logger = logger
+        socketPath = configuration.socket ?? folder.root.appending(".baton").appending("agent.sock").string
+        let dialer = RelayDialer(address: configuration.relay, context: context, software: configuration.software)
+        link = RelayLink(dialer: dialer, loops: loops, jobs: jobs, logger: logger)
+        desk = LocalDesk(app: app, work: work, link: link, jobs: jobs, software: configuration.software)
+        origin = OriginDesk(folder: folder, files: files, link: link, work: work, logger: logger)
+        fetcher = Fetcher(folder: folder, locks: DestinationLocks(), link: link, executor: executor, work: work)
+    }
+
+    /// What each part of the group comes back with.
+    private enum Outcome {
+        case link
+        case jobs
+        case work(Int32)
+    }
+
+    /// Serves until `work` is done.
+    ///
+    /// - Parameter work: begun once the relay has welcomed the agent; its result is the result of all.
+    func run(
+        onReady: @escaping @Sendable (String) async -> Void,
+        _ work: @escaping @Sendable (SessionPeer) async throws -> Int32
+    ) async throws -> Int32 {
+        let listener = try await LocalListener.listen(on: socketPath, loop: link.loop, doorkeeper: desk, logger: logger)
+        let welcomes = Inbox<SessionPeer>()
+        let result: Result<Int32, any Error>
+        do {
+            result = .success(
+                try await withThrowingTaskGroup(of: Outcome.self) { group in
+                    group.addTask {
+                        try await keepLink { welcomes.push([$0]) }
+                        return .link
+                    }
+                    group.addTask {
+                        await serveJobs()
+                        return .jobs
+                    }
+                    group.addTask {
+                        guard let peer = try await welcomes.next()?.first else { return .work(0) }
+                        await onReady(socketPath)
+                        return .work(try await work(peer))
+                    }
+                    return try await finish(&group)
+                })
+        } catch {
+            result = .failure(error)
+        }
+        await listener.close()
+        return try result.get()
+    }
+
+    private func keepLink(_ onConnected: @escaping @Sendable (SessionPeer) -> Void) async throws(BatonError) {
+        do throws(BatonError) {
+            try await link.run(firstWithin: configuration.connectWithin) { onConnected($0) }
+        } catch {
+            // The command of a work that was replaced may still end in peace; an agent without one has nothing left to do.
+            guard error.code == .replaced, !configuration.command.isEmpty else { throw error }
+            logger.error("this agent was replaced and serves no more: \(error.message)")
+        }
+    }
+
+    /// Each job is a task of its own, on threads that may block.
+    private func serveJobs() async {
+        await withDiscardingTaskGroup { group in
+            while let batch = try? await jobs.waiting.next() {
+                for job in batch {
+                    group.addTask(executorPreference: executor) {
+                        if case .fetch = job.request.operation {
+                            await FetchDesk(fetcher: fetcher).serve(job)
+                        } else {
+                            await origin.serve(job)
+                        }
+                        jobs.remove(job)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the work; then lets running transfers end, for a while.
+    private func finish(_ group: inout ThrowingTaskGroup<Outcome, any Error>) async throws -> Int32 {
+        var status: Int32?
+        var isLinked = true
+        while let outcome = try await group.next() {
+            switch outcome {
+            case .link: isLinked = false
+            case .jobs: break
+            case .work(let result):
+                status = result
+                isLinked = await link.drain(within: .seconds(configuration.drainSeconds)) && isLinked
+            }
+            if status != nil, !isLinked { group.cancelAll() }
+        }
+        await desk.close()
+        return status ?? 0
+    }
+}

@@ -1,0 +1,41 @@
+import BatonFiles
+import BatonProtocol
+import BatonTransport
+import SystemPackage
+
+/// Answers the FETCH requests of programs on this machine.
+struct FetchDesk: Sendable {
+    let fetcher: Fetcher
+
+    func serve(_ job: Job) async {
+        do throws(BatonError) {
+            let order = try order(for: job.request)
+            let fetched = try await fetcher.fetch(order) { action in
+                job.onCancel(action)
+            } report: { progress in
+                job.session.send(progress, on: job.stream)
+            }
+            job.reply(.fetch(fetched))
+        } catch {
+            job.reply(.error(error))
+        }
+    }
+
+    private func order(for request: Request) throws(BatonError) -> Fetcher.Order {
+        guard case .fetch(let destination) = request.operation else {
+            throw BatonError(.internal, "no FETCH came to where they are answered")
+        }
+        guard let origin = request.origin, origin != fetcher.work else {
+            throw BatonError(
+                .usage,
+                "\(request.reference) is a path of this very work; name the work to get it from: lit://WORK@\(request.path)",
+                path: request.path)
+        }
+        let place =
+            destination.path.isRoot
+            ? fetcher.defaultPlace(origin, request.path) : FilePath(bytes: destination.path.bytes)
+        return Fetcher.Order(
+            origin: origin, path: request.path, destination: place, overwrite: destination.overwrite,
+            deadline: request.deadline)
+    }
+}

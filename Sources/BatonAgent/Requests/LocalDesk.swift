@@ -1,0 +1,139 @@
+import BatonProtocol
+import BatonTransport
+import Glibc
+import Logging
+import NIOCore
+
+/// Takes what programs on this machine ask by way of the Unix socket: passes on to the relay what concerns other works, and hands
+/// the rest to the agent's tasks.
+actor LocalDesk: LoopActor {
+    nonisolated let loop: any EventLoop
+    private nonisolated let app: WorkName
+    private nonisolated let work: WorkName
+    private nonisolated let link: RelayLink
+    private nonisolated let jobs: JobList
+    private nonisolated let software: String
+
+    /// Requests that were passed on, by the local stream.
+    private var passedOn: [Key: (session: Session, stream: StreamID)] = [:]
+    private var sessions: [ObjectIdentifier: Session] = [:]
+    private var lastSession: UInt64 = 0
+
+    private struct Key: Hashable {
+        let session: ObjectIdentifier
+        let stream: StreamID
+    }
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
+
+    init(app: WorkName, work: WorkName, link: RelayLink, jobs: JobList, software: String) {
+        loop = link.loop
+        self.app = app
+        self.work = work
+        self.link = link
+        self.jobs = jobs
+        self.software = software
+    }
+
+    private func admit(_ hello: Hello, _ channel: any Channel) throws(ProtocolViolation) -> Session {
+        guard hello.version == Limits.version else {
+            throw ProtocolViolation(
+                .versionMismatch, "this agent speaks version \(Limits.version), you speak \(hello.version)")
+        }
+        lastSession += 1
+        let peer = SessionPeer(app: app, work: work, epoch: lastSession, address: "local", software: hello.software)
+        let session = Session(
+            channel: channel, role: .acceptor, peer: peer, allowedByPeer: hello.maxStreams, delegate: self)
+        sessions[ObjectIdentifier(session)] = session
+        let welcome = Welcome(session: lastSession, app: app, work: work, software: software)
+        session.welcome(welcome, keepalive: hello.keepalive)
+        return session
+    }
+
+    private func take(_ request: Request, _ session: Session, _ stream: StreamID) {
+        switch request.operation {
+        case .share, .fetch: jobs.add(request, session: session, stream: stream)
+        case .echo where request.origin == nil: passOn(request, session, stream)
+        default:
+            if request.origin == nil || request.origin == work {
+                jobs.add(request, session: session, stream: stream)
+            } else {
+                passOn(request, session, stream)
+            }
+        }
+    }
+
+    /// The answer comes straight back from the relay's connection: no task, no hop.
+    private func passOn(_ request: Request, _ session: Session, _ stream: StreamID) {
+        let key = Key(session: ObjectIdentifier(session), stream: stream)
+        do throws(BatonError) {
+            let relay = try link.assumeIsolated { link in
+                Result { () throws(BatonError) in try link.current() }
+            }.get()
+            let opened = relay.assumeIsolated { relay in
+                relay.open(request) { event in
+                    self.assumeIsolated { $0.passBack(event, key, session) }
+                }
+            }
+            guard let opened else { throw BatonError(.busy, "too many requests are under way; try again", path: request.path) }
+            passedOn[key] = (relay, opened)
+        } catch {
+            session.reply(.error(error), on: stream)
+        }
+    }
+
+    private func passBack(_ event: StreamEvent, _ key: Key, _ session: Session) {
+        switch event {
+        case .progress: return
+        case .reply(let reply): session.reply(reply, on: key.stream)
+        case .lost(let error):
+            let message = "the relay was lost before it had answered: \(error.message)"
+            session.reply(.error(BatonError(.unreachable, message)), on: key.stream)
+        }
+        passedOn[key] = nil
+    }
+
+    private func cancel(_ stream: StreamID, _ session: Session, _ code: ErrorCode) {
+        if jobs.cancel(stream, of: session, because: code) { return }
+        guard let onward = passedOn[Key(session: ObjectIdentifier(session), stream: stream)] else { return }
+        onward.session.cancel(onward.stream, because: code)
+    }
+
+    private func end(_ session: Session) {
+        sessions[ObjectIdentifier(session)] = nil
+        jobs.cancelAll(of: session)
+        for (key, onward) in passedOn where key.session == ObjectIdentifier(session) {
+            onward.session.cancel(onward.stream, because: .cancelled)
+            passedOn[key] = nil
+        }
+    }
+
+    /// Ends all local connections.
+    func close() {
+        for session in sessions.values { session.close(.shutdown, "the agent is shutting down") }
+    }
+}
+
+extension LocalDesk: Doorkeeper {
+    nonisolated func admit(_ greeting: Greeting) throws(ProtocolViolation) -> Admission {
+        guard case .hello(let hello) = greeting.message else { throw ProtocolViolation(.helloExpected, "no HELLO came") }
+        let result = assumeIsolated { desk in
+            Result { () throws(ProtocolViolation) in try desk.admit(hello, greeting.channel) }
+        }
+        return .owned(try result.get())
+    }
+}
+
+extension LocalDesk: SessionDelegate {
+    nonisolated func session(_ session: Session, received request: Request, on stream: StreamID) {
+        assumeIsolated { $0.take(request, session, stream) }
+    }
+
+    nonisolated func session(_ session: Session, cancelled stream: StreamID, because code: ErrorCode) {
+        assumeIsolated { $0.cancel(stream, session, code) }
+    }
+
+    nonisolated func sessionEnded(_ session: Session, _ error: BatonError) {
+        assumeIsolated { $0.end(session) }
+    }
+}

@@ -1,0 +1,69 @@
+import BatonFiles
+import BatonProtocol
+import BatonTransport
+import Logging
+
+/// Answers what is asked about the paths that this work has declared. Blocking: to be run on threads that may.
+struct OriginDesk: Sendable {
+    let folder: WorkFolder
+    let files: SharedFiles
+    let link: RelayLink
+    let work: WorkName
+    let logger: Logger
+
+    /// Bytes of a transfer that may wait for the network.
+    private static let sendAhead = 1 << 20
+
+    func serve(_ job: Job) async {
+        do throws(BatonError) {
+            if case .get(let credit) = job.request.operation {
+                try await send(job, credit: credit)
+            } else {
+                job.reply(try answer(job))
+            }
+        } catch {
+            job.reply(.error(error.said(by: .owner)))
+        }
+    }
+
+    private func answer(_ job: Job) throws(BatonError) -> Reply {
+        let path = job.request.path
+        switch job.request.operation {
+        case .exists: return .exists(try files.exists(path), source: .live)
+        case .stat(let digest):
+            return .stat(try files.stat(path, digest: digest) { () throws(BatonError) in try job.checkWanted() })
+        case .list(let after, let limit): return .list(try files.list(path, after: after, limit: limit))
+        case .share:
+            let own = folder.ownName(path)
+            let exists = try files.declare(own)
+            logger.info("shared", metadata: ["path": "\(Reference(path: own))", "exists": "\(exists)"])
+            return .share(Shared(origin: work, path: own, exists: exists))
+        case .echo: return .echo(by: work)
+        case .get, .fetch: throw BatonError(.unsupported, "this cannot be asked here", path: path)
+        }
+    }
+
+    /// Sends a tree on the lane. What goes wrong before the first byte is the caller's to report, on control.
+    private func send(_ job: Job, credit: UInt64) async throws(BatonError) {
+        let reader = try files.open(job.request.path, stream: job.stream)
+        let lane = try await link.openLane()
+        let gate = SendGate(capacity: OriginDesk.sendAhead)
+        job.onCancel { gate.fail($0) }
+        lane.open(
+            job.stream, limit: credit,
+            observer: OutflowObserver { gate.leave($0) } ended: { error in
+                if let error { gate.fail(error) }
+            })
+        do throws(BatonError) {
+            while let burst = try reader.nextBurst() {
+                try await gate.enter(burst.payload)
+                lane.enqueue(burst, on: job.stream)
+            }
+        } catch {
+            logger.info(
+                "a transfer has failed: \(error.message)",
+                metadata: ["path": "\(job.request.reference)", "code": "\(error.code.name)"])
+            lane.end(job.stream, with: error.said(by: .owner))
+        }
+    }
+}

@@ -1,0 +1,93 @@
+public import ArgumentParser
+import BatonProtocol
+import Glibc
+public import UnixSignals
+
+/// Runs a program from its command line to its exit status.
+public enum Program {
+    /// Parses the command line and runs the command that it names. A failure is printed as one line, errors in the words of the
+    /// command line with its usage, and becomes the exit status.
+    public static func run<Root: AsyncParsableCommand>(_ type: Root.Type) async -> Never {
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try Root.parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+            exit(0)
+        } catch let status as ExitCode {
+            exit(status.rawValue)
+        } catch {
+            switch Root.exitCode(for: error) {
+            case .success: Root.exit(withError: error)
+            case .validationFailure:
+                StandardError.write(Root.fullMessage(for: error))
+                exit(usage)
+            default:
+                StandardError.write("\(name): \(sentence(error))")
+                exit((error as? BatonError)?.code.exitStatus ?? ErrorCode.internal.exitStatus)
+            }
+        }
+    }
+
+    private static let usage: Int32 = 64
+
+    /// What to say about an error in one line.
+    public static func sentence(_ error: any Error) -> String {
+        (error as? BatonError)?.message ?? "\(error)"
+    }
+
+    private static var name: String {
+        CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? "baton"
+    }
+}
+
+extension UnixSignal {
+    /// The number that `kill` takes.
+    public var number: Int32 { self == .sigint ? SIGINT : SIGTERM }
+}
+
+/// The machine that this runs on.
+public enum Machine {
+    public static var cores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+}
+
+extension Daemon {
+    /// Runs `body` and tells it of the first signal; the second one ends the program at once.
+    ///
+    /// - Parameters:
+    ///   - onSignal: takes a signal for itself by returning true.
+    ///   - body: is given a function that returns when it is to end; its result is the exit status.
+    /// - Throws: `ExitCode`, unless the status is 0.
+    public static func run(
+        endingWith signals: UnixSignalsSequence, onSignal: @escaping @Sendable (Int32) -> Bool = { _ in false },
+        _ body: @escaping @Sendable (_ shutdown: @escaping @Sendable () async -> Void) async throws -> Int32
+    ) async throws {
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
+        let status = try await withThrowingTaskGroup(of: Int32?.self) { group in
+            group.addTask {
+                try await body {
+                    for await _ in stream { break }
+                }
+            }
+            group.addTask {
+                var count = 0
+                for await signal in signals {
+                    count += 1
+                    if count > 1 { exit(128 + signal.number) }
+                    if !onSignal(signal.number) { continuation.yield() }
+                }
+                return nil
+            }
+            while let result = try await group.next() {
+                guard let status = result else { continue }
+                group.cancelAll()
+                return status
+            }
+            return ErrorCode.internal.exitStatus
+        }
+        if status != 0 { throw ExitCode(status) }
+    }
+}

@@ -1,0 +1,69 @@
+public import ArgumentParser
+import Glibc
+public import Logging
+
+/// The environment's word for a flag that was not given.
+public enum Fallback {
+    public static func string(_ variable: String) -> String? {
+        getenv(variable).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    public static func flag(_ variable: String) -> Bool {
+        ["1", "true", "yes", "on"].contains(string(variable)?.lowercased())
+    }
+
+    /// The flag, or its variable.
+    ///
+    /// - Throws: a usage error that names both, if neither is there.
+    public static func required(_ value: String?, flag: String, _ variable: String) throws -> String {
+        guard let value = value ?? string(variable) else {
+            throw ValidationError("say \(flag) (or set \(variable))")
+        }
+        return value
+    }
+}
+
+/// Where the certificates are: a directory, or each file.
+public struct CertificateOptions: ParsableArguments {
+    @Option(help: "Directory with ca.pem, cert.pem and key.pem. [$BATON_CERTS]", completion: .directory)
+    public var certs: String?
+
+    @Option(help: "File with the authority's certificate, instead of ca.pem. [$BATON_CA]", completion: .file())
+    public var ca: String?
+
+    @Option(help: "File with the own certificate, instead of cert.pem. [$BATON_CERT]", completion: .file())
+    public var cert: String?
+
+    @Option(help: "File with the own key, instead of key.pem. [$BATON_KEY]", completion: .file())
+    public var key: String?
+
+    public init() {}
+
+    /// - Throws: a usage error if a file is neither named nor in a named directory.
+    public func files() throws -> (authority: String, certificate: String, key: String) {
+        let directory = certs ?? Fallback.string("BATON_CERTS")
+        func file(_ explicit: String?, _ variable: String, _ name: String) throws -> String {
+            if let file = explicit ?? Fallback.string(variable) { return file }
+            guard let directory else { throw ValidationError("say --certs DIR (or set BATON_CERTS)") }
+            return "\(directory)/\(name)"
+        }
+        return (
+            try file(ca, "BATON_CA", "ca.pem"), try file(cert, "BATON_CERT", "cert.pem"),
+            try file(key, "BATON_KEY", "key.pem")
+        )
+    }
+}
+
+/// How much a daemon says.
+public struct LogOptions: ParsableArguments {
+    @Option(help: "trace, debug, info, notice, warning, error or critical. [$BATON_LOG_LEVEL]")
+    public var logLevel: Logger.Level?
+
+    public init() {}
+
+    public var level: Logger.Level {
+        logLevel ?? Fallback.string("BATON_LOG_LEVEL").flatMap(Logger.Level.init(rawValue:)) ?? .info
+    }
+}
+
+extension Logger.Level: @retroactive ExpressibleByArgument {}

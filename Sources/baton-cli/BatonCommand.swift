@@ -1,0 +1,37 @@
+import ArgumentParser
+import BatonCommandLine
+
+@main
+struct BatonCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "baton",
+        abstract: "Asks this machine's agent about files of other works, and gets them.",
+        discussion: """
+            A reference is lit://WORK@PATH; without WORK@ it means a path of this work. Exit status: 0 done, 1 'exists' \
+            says no, 64 usage, 65 changed or corrupt, 66 not found, 69 out of reach, 70 internal, 73 destination, \
+            75 try again, 77 not shared or not permitted.
+            """,
+        version: batonVersion,
+        subcommands: [Exists.self, Stat.self, List.self, Get.self, Share.self, Ping.self])
+
+    @OptionGroup var options: GlobalOptions
+
+    static func main() async {
+        await Program.run(BatonCommand.self)
+    }
+}
+
+/// Flags that stand before or after the subcommand.
+struct GlobalOptions: ParsableArguments {
+    @Option(help: "The agent's socket. [$BATON_SOCKET, or .baton/agent.sock here or above]", completion: .file())
+    var socket: String?
+
+    @Flag(help: "Print one JSON object on stdout. [$BATON_JSON]")
+    var json = false
+
+    @Flag(help: "No progress, no remarks. [$BATON_QUIET]")
+    var quiet = false
+
+    @Option(help: "Seconds to wait for an answer: 30, for get without a limit but 30 seconds without progress. [$BATON_TIMEOUT]")
+    var timeout: Int?
+}

@@ -1,0 +1,129 @@
+import ArgumentParser
+import Baton
+import BatonCommandLine
+import BatonProtocol
+import Glibc
+
+struct Get: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Copies what is at the path to this machine.",
+        discussion: """
+            The destination changes in one step: whoever reads it sees all of the old content or all of the new. Without \
+            DEST the copy lies in the agent's own place, which is printed.
+            """)
+
+    @ParentCommand var parent: BatonCommand
+    @OptionGroup var options: GlobalOptions
+    @Argument(help: "lit://WORK@PATH") var reference: String
+    @Argument(help: "The copy itself; with a / at its end, or . or ..: the directory to put it in.", completion: .file())
+    var destination: String?
+    @Flag(help: "Replace what is at the destination.") var overwrite = false
+
+    func run() async throws {
+        let reference = try parseReference(reference)
+        let conversation = try Conversation(parent.options, options)
+        let place = try destination.map { try Destination.resolve($0, source: reference) }
+        let overwrite = overwrite
+        try await conversation.ask(about: reference) { client throws(BatonError) in
+            let began = ContinuousClock.now
+            let fetched = try await get(client, reference, place, overwrite, conversation)
+            let seconds = (ContinuousClock.now - began).seconds
+            let answer = GetAnswer(reference, client.work, fetched, seconds)
+            conversation.print(json: answer, orLine: answer.lines)
+            return 0
+        }
+    }
+}
+
+/// Transfers and, on a terminal, shows how far it is.
+private func get(
+    _ client: AgentClient, _ reference: Reference, _ place: PathName?, _ overwrite: Bool, _ conversation: Conversation
+) async throws(BatonError) -> Fetched {
+    guard StandardError.isTerminal, !conversation.isQuiet else {
+        return try await client.get(reference, to: place, overwrite: overwrite, within: conversation.transferLimit)
+    }
+    let line = ProgressLine()
+    defer { line.clear() }
+    // How much there is in all takes a walk at the origin: it runs beside, and the transfer does not wait for it.
+    async let total: Void = {
+        if let status = try? await client.stat(reference, digest: false, within: conversation.limit) { line.expect(status.size) }
+    }()
+    let fetched = try await client.get(reference, to: place, overwrite: overwrite, within: conversation.transferLimit) {
+        line.show($0)
+    }
+    _ = await total
+    return fetched
+}
+
+enum Destination {
+    /// Where the copy is to lie, absolute. A trailing slash, `.` and `..` mean: inside, under the source's name.
+    static func resolve(_ text: String, source: Reference) throws -> PathName {
+        guard !text.isEmpty else { throw ValidationError("the destination is empty") }
+        var path = text
+        let last = text.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
+        if last.isEmpty || last == "." || last == ".." {
+            let name = source.path.name.isEmpty ? Array((source.origin?.description ?? "").utf8)[...] : source.path.name
+            guard !name.isEmpty else { throw ValidationError("the source has no name; name the copy itself") }
+            return try resolve(Array((path + "/").utf8) + name)
+        }
+        path = text
+        return try resolve(Array(path.utf8))
+    }
+
+    private static func resolve(_ bytes: [UInt8]) throws -> PathName {
+        var absolute = bytes
+        if bytes.first != UInt8(ascii: "/") {
+            guard let directory = getcwd(nil, 0) else { throw ValidationError("the working directory is gone") }
+            defer { free(directory) }
+            absolute = Array(String(cString: directory).utf8) + [UInt8(ascii: "/")] + bytes
+        }
+        do { return try PathName(resolving: absolute) } catch { throw ValidationError("\(error)") }
+    }
+}
+
+private struct GetAnswer: Encodable {
+    struct Skipped: Encodable {
+        let path: String
+        let reason: String
+    }
+
+    let path: String
+    let origin: String
+    let destination: String
+    let kind: String
+    let bytes: UInt64
+    let files: UInt64
+    let seconds: Double
+    let source: String
+    let resumedBytes: UInt64
+    let skipped: [Skipped]
+    let skippedCount: UInt64
+    let atomic: Bool
+
+    init(_ reference: Reference, _ own: WorkName, _ fetched: Fetched, _ seconds: Double) {
+        path = reference.description
+        origin = (reference.origin ?? own).description
+        destination = Escaping.encode(fetched.destination.bytes)
+        kind = fetched.kind.name
+        bytes = fetched.bytes
+        files = fetched.files
+        self.seconds = (seconds * 1000).rounded() / 1000
+        source = fetched.source.name
+        resumedBytes = fetched.resumed
+        skipped = fetched.listed.map { Skipped(path: Escaping.encode($0.path.bytes), reason: $0.reason.name) }
+        skippedCount = fetched.skipped
+        atomic = fetched.isAtomic
+    }
+
+    var lines: String {
+        let rate = seconds > 0 ? Double(bytes) / seconds : 0
+        var lines = [
+            "\(path) -> \(destination)",
+            "\(Amounts.bytes(bytes)) in \(Amounts.files(files)), \(Amounts.tenths(seconds)) s, \(Amounts.bytes(rate))/s (\(source))",
+        ]
+        if !atomic { lines.append("the file system cannot exchange: the destination was replaced in two steps") }
+        lines += skipped.map { "skipped \($0.path): \($0.reason)" }
+        if skippedCount > UInt64(skipped.count) { lines.append("and \(skippedCount - UInt64(skipped.count)) more were skipped") }
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,144 @@
+import BatonProtocol
+import NIOCore
+
+extension FrameType {
+    /// The name that the specification gives the type: `FETCH_REPLY` for `fetchReply`.
+    var specificationName: String {
+        self == .goAway
+            ? "GOAWAY" : "\(self)".reduce(into: "") { $0 += $1.isUppercase ? "_\($1)" : $1.uppercased() }
+    }
+}
+
+extension Message {
+    /// What was decoded, written as the vectors write it.
+    var fields: [String: JSONValue] {
+        switch self {
+        case .hello(let hello):
+            [
+                "version": .int(hello.version), "capabilities": .decimal(hello.capabilities.rawValue),
+                "max_streams": .int(hello.maxStreams), "keepalive": .int(hello.keepalive),
+                "software": .string(hello.software),
+            ]
+        case .welcome(let welcome):
+            [
+                "version": .int(welcome.version), "capabilities": .decimal(welcome.capabilities.rawValue),
+                "session": .decimal(welcome.session), "max_streams": .int(welcome.maxStreams),
+                "keepalive": .int(welcome.keepalive), "window": .int(welcome.window), "app": .name(welcome.app),
+                "work": .name(welcome.work), "ticket": .hex(welcome.ticket), "software": .string(welcome.software),
+            ]
+        case .join(let join): ["version": .int(join.version), "ticket": .hex(join.ticket)]
+        case .joined(let lane): ["lane": .int(lane)]
+        case .ticket(let ticket): ["ticket": .hex(ticket)]
+        case .ping(let opaque), .pong(let opaque): ["opaque": .decimal(opaque)]
+        case .goAway(let goAway):
+            [
+                "code": .int(goAway.code.rawValue), "last_stream": .int(goAway.lastStream),
+                "reconnect_ms": .int(goAway.reconnect), "message": .string(goAway.message),
+            ]
+        case .request(let request): request.fields
+        case .reply(let reply): reply.fields
+        case .cancel(let code): ["code": .int(code.rawValue)]
+        case .credit(let limit): ["limit": .decimal(limit)]
+        case .progress(let progress):
+            [
+                "bytes_in": .decimal(progress.bytesIn), "bytes_out": .decimal(progress.bytesOut),
+                "entries": .decimal(progress.entries),
+                "waiting": .string(["nothing", "origin", "disk"][Int(progress.waiting.rawValue)]),
+            ]
+        case .entry(let entry):
+            JSONValue.metadata(entry.kind, entry.mode, entry.size, entry.modified)
+                .merging(["path": .path(entry.path), "target": .hex(entry.target)]) { $1 }
+        case .chunk(let chunk):
+            [
+                "offset": .decimal(chunk.offset), "checksum": .decimal(chunk.checksum),
+                "data": .hex(chunk.data.readableBytesView),
+            ]
+        case .skipped(let skipped): skipped.fields
+        case .end(let end):
+            ["entries": .decimal(end.entries), "bytes": .decimal(end.bytes), "skipped": .decimal(end.skipped)]
+        }
+    }
+}
+
+extension Request {
+    fileprivate var fields: [String: JSONValue] {
+        var fields: [String: JSONValue] = ["deadline_ms": .int(deadline)]
+        if operation != .share { fields["origin"] = .name(origin) }
+        if operation != .echo { fields["path"] = .path(path) }
+        switch operation {
+        case .exists, .echo, .share: break
+        case .stat(let digest): fields["options"] = .number(digest ? 1 : 0)
+        case .list(let after, let limit):
+            fields["after"] = .hex(after)
+            fields["limit"] = .int(limit)
+        case .get(let credit): fields["credit"] = .decimal(credit)
+        case .fetch(let destination):
+            fields["destination"] = .path(destination.path)
+            fields["options"] = .number(destination.overwrite ? 1 : 0)
+        }
+        return fields
+    }
+}
+
+extension Reply {
+    fileprivate var fields: [String: JSONValue] {
+        switch self {
+        case .exists(let exists, let source): ["exists": .bool(exists), "source": .string(source.name)]
+        case .stat(let status):
+            JSONValue.metadata(status.kind, status.mode, status.size, status.modified)
+                .merging(
+                    [
+                        "source": .string(status.source.name), "files": .decimal(status.files),
+                        "digest": .hex(status.digest),
+                    ]
+                ) { $1 }
+        case .list(let listing):
+            [
+                "source": .string(listing.source.name), "more": .bool(listing.more),
+                "entries": .array(
+                    listing.items.map { item in
+                        .object(
+                            JSONValue.metadata(item.kind, item.mode, item.size, item.modified)
+                                .merging(["name": .hex(item.name)]) { $1 })
+                    }),
+            ]
+        case .echo(let work): ["answered_by": .name(work)]
+        case .share(let shared):
+            ["origin": .name(shared.origin), "path": .path(shared.path), "exists": .bool(shared.exists)]
+        case .fetch(let fetched):
+            [
+                "kind": .string(fetched.kind.name), "source": .string(fetched.source.name),
+                "atomic": .bool(fetched.isAtomic), "bytes": .decimal(fetched.bytes), "files": .decimal(fetched.files),
+                "resumed": .decimal(fetched.resumed), "destination": .path(fetched.destination),
+                "skipped": .decimal(fetched.skipped), "listed": .array(fetched.listed.map { .object($0.fields) }),
+            ]
+        case .error(let error):
+            [
+                "code": .int(error.code.rawValue), "said_by": .string(error.saidBy.name),
+                "path": .path(error.path ?? .root), "message": .string(error.message),
+            ]
+        }
+    }
+}
+
+extension SkippedEntry {
+    fileprivate var fields: [String: JSONValue] { ["reason": .int(reason.rawValue), "path": .path(path)] }
+}
+
+extension JSONValue {
+    fileprivate static func int(_ value: some FixedWidthInteger) -> JSONValue { .number(Int64(clamping: value)) }
+    fileprivate static func decimal(_ value: some FixedWidthInteger) -> JSONValue { .string("\(value)") }
+    fileprivate static func hex(_ bytes: some Collection<UInt8>) -> JSONValue { .string(bytes.hex) }
+    fileprivate static func path(_ path: PathName) -> JSONValue { .hex(path.bytes) }
+    fileprivate static func name(_ name: WorkName?) -> JSONValue { .string(name?.description ?? "") }
+
+    fileprivate static func metadata(
+        _ kind: EntryKind, _ mode: UInt16, _ size: UInt64, _ modified: Timestamp
+    ) -> [String: JSONValue] {
+        [
+            "kind": .string(kind.name), "mode": .int(mode), "size": .decimal(size),
+            "mtime_s": .decimal(modified.seconds),
+            "mtime_ns": .int(modified.nanoseconds),
+        ]
+    }
+}
