@@ -13,6 +13,7 @@ public final class AgentClient: Sendable {
     private init(group: MultiThreadedEventLoopGroup, session: Session) {
         self.group = group
         self.session = session
+        executor = LoopTaskExecutor(loop: session.loop)
     }
 
     /// - Parameters:
@@ -36,6 +37,10 @@ public final class AgentClient: Sendable {
         try? await session.channel.close()
         try? await group.shutdownGracefully()
     }
+
+    /// Tasks that prefer this run on the connection's own thread and get each answer without a switch between threads. They must not
+    /// block.
+    public let executor: any TaskExecutor
 
     /// The work whose agent this is.
     public var work: WorkName { session.peer.work }

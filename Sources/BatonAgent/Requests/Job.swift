@@ -55,14 +55,13 @@ final class JobList: Sendable {
         let stream: StreamID
     }
 
-    /// Jobs in the order in which they came.
-    let waiting = Inbox<Job>()
+    let queue = JobQueue()
     private let running = Mutex<[Key: Job]>([:])
 
     func add(_ request: Request, session: Session, stream: StreamID) {
         let job = Job(request, session: session, stream: stream)
         running.withLock { $0[Key(session: ObjectIdentifier(session), stream: stream)] = job }
-        waiting.push([job])
+        queue.push(job)
     }
 
     func remove(_ job: Job) {
