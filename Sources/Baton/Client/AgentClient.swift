@@ -96,7 +96,7 @@ public final class AgentClient: Sendable {
 
     private func ask(
         _ operation: Request.Operation, _ reference: Reference, _ limit: Duration,
-        _ onProgress: @Sendable (Progress) -> Void = { _ in }
+        _ onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(BatonError) -> Reply {
         let milliseconds = UInt32(clamping: limit.components.seconds.multipliedReportingOverflow(by: 1000).partialValue
             + limit.components.attoseconds / 1_000_000_000_000_000)

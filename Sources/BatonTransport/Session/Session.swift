@@ -12,6 +12,8 @@ public actor Session: LoopActor {
 
     private var streams: StreamTable
     private var handlers: [StreamID: @Sendable (StreamEvent) -> Void] = [:]
+    /// When streams of ours expire. Looked at once a second: a timer of its own for each would cost more than the request.
+    private var expiries: [StreamID: (deadline: NIODeadline, action: @Sendable () -> Void)] = [:]
     private var isOver = false
     /// Set while the session drains.
     private var drainDeadline: NIODeadline?
@@ -62,6 +64,19 @@ public actor Session: LoopActor {
         return stream
     }
 
+    /// Calls `action` if the stream has not ended after so many milliseconds.
+    func expire(_ stream: StreamID, after milliseconds: UInt32, _ action: @escaping @Sendable () -> Void) {
+        if handlers[stream] != nil { expiries[stream] = (.now() + .milliseconds(Int64(milliseconds)), action) }
+    }
+
+    private func expireStreams() {
+        let now = NIODeadline.now()
+        for (stream, expiry) in expiries where expiry.deadline <= now {
+            expiries[stream] = nil
+            expiry.action()
+        }
+    }
+
     /// Asks the peer to stop. The stream ends when the peer says so.
     public nonisolated func cancel(_ stream: StreamID, because code: ErrorCode) {
         onLoop { session in
@@ -83,6 +98,7 @@ public actor Session: LoopActor {
         onLoop { session in
             session.streams.settle(stream)
             session.handlers[stream] = nil
+            session.expiries[stream] = nil
         }
     }
 
@@ -156,7 +172,9 @@ public actor Session: LoopActor {
                 streams.isDraining
                 ? "the other side is shutting down; try again" : "too many requests at once; try again when some have ended"
             channel.send(.reply(.error(BatonError(.busy, message, saidBy: .relay))), stream: stream)
-        case .replied(let stream, let reply): handlers.removeValue(forKey: stream)?(.reply(reply))
+        case .replied(let stream, let reply):
+            expiries[stream] = nil
+            handlers.removeValue(forKey: stream)?(.reply(reply))
         case .progress(let stream, let progress): handlers[stream]?(.progress(progress))
         case .cancelled(let stream, let code): delegate.session(self, cancelled: stream, because: code)
         case .credit(let stream, let limit): delegate.session(self, granted: limit, to: stream)
@@ -170,6 +188,7 @@ public actor Session: LoopActor {
         isOver = true
         let orphans = handlers
         handlers = [:]
+        expiries = [:]
         for handler in orphans.values { handler(.lost(error)) }
         delegate.sessionEnded(self, error)
     }
@@ -186,6 +205,7 @@ extension Session: ConnectionOwner {
     public nonisolated func tick() {
         assumeIsolated { session in
             session.streams.tick()
+            session.expireStreams()
             session.closeIfDrained()
         }
     }
