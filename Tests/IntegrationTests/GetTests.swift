@@ -161,7 +161,7 @@ struct GetTests {
         try await Cluster.run(shares: ["outputs", try await LargeFile.shared().path]) { cluster in
             let large = try await LargeFile.shared()
             let get = try cluster.deploy.start(["get", "lit://trainer@\(large.path)", "copy"])
-            try await eventually("the start of a get") { try await stagedBytes(in: cluster.deploy.root) > 1 << 20 }
+            try await underWay(get, in: cluster.deploy)
             let answer = try await cluster.deploy.baton("exists", "lit://trainer@outputs")
             #expect(answer.status == 0, "\(answer)")
             #expect(get.isRunning, "the get was to take longer than the question")

@@ -52,12 +52,24 @@ extension RawFrame {
             type: 0x13, stream: stream, payload: UInt32(60_000).wire + short(origin) + long(path) + credit.wire)
     }
 
-    /// A file or directory of a tree.
-    static func entry(_ kind: UInt8 = 1, _ path: String, size: UInt64 = 0, stream: UInt32) -> RawFrame {
+    enum Kind: UInt8 {
+        case file = 1
+        case directory = 2
+        case link = 3
+    }
+
+    /// A file, a directory or a link of a tree.
+    static func entry(
+        _ kind: Kind, _ path: String, size: UInt64 = 0, target: String = "", isLast: Bool = false, stream: UInt32
+    ) -> RawFrame {
         RawFrame(
-            type: 0x40, stream: stream,
-            payload: [kind] + UInt16(0o644).wire + size.wire + UInt64(1_700_000_000).wire + UInt32(0).wire + long(path)
-                + long(""))
+            type: 0x40, flags: isLast ? 1 : 0, stream: stream,
+            payload: [kind.rawValue] + UInt16(0o644).wire + size.wire + UInt64(1_700_000_000).wire + UInt32(0).wire
+                + long(path) + long(target))
+    }
+
+    static func end(entries: UInt64, bytes: UInt64, stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x43, stream: stream, payload: entries.wire + bytes.wire + UInt64(0).wire)
     }
 
     static func chunk(_ data: [UInt8], checksum: UInt64, isLast: Bool, stream: UInt32) -> RawFrame {
@@ -91,6 +103,9 @@ extension RawFrame {
         for _ in 0..<2 { rest = rest.dropFirst(1 + Int(rest.first ?? 0)) }
         return Array(rest.dropFirst().prefix(32))
     }
+
+    /// The session's epoch in a WELCOME: behind the version and the capabilities.
+    var epochOfWelcome: UInt64 { UInt64(wire: payload.dropFirst(10).prefix(8)) }
 
     /// The ticket in a TICKET.
     var ticketOfTicket: [UInt8] { Array(payload.dropFirst().prefix(32)) }

@@ -3,8 +3,10 @@ import Testing
 
 /// A file that takes a while to get, made once in a run of the tests. Nothing may change it.
 struct LargeFile: Sendable {
-    let path: String
     static let size = 400 << 20
+
+    private let folder: TemporaryFolder
+    var path: String { folder.path("large") }
 
     static func shared() async throws -> LargeFile { try await made.value }
 
@@ -13,7 +15,7 @@ struct LargeFile: Sendable {
         folder.removeAtExit()
         // Not one hole, and not the same everywhere.
         try await shell("head -c \(size) <(yes 'a long file, line by line') > large", in: folder.path)
-        return LargeFile(path: folder.path("large"))
+        return LargeFile(folder: folder)
     }
 }
 
@@ -43,6 +45,17 @@ func stagedBytes(in directory: String) async throws -> Int {
     return names.reduce(0) { sum, name in
         let attributes = try? FileManager.default.attributesOfItem(atPath: "\(directory)/\(name)")
         return sum + (attributes?[.size] as? Int ?? 0)
+    }
+}
+
+/// Waits until a get whose destination is in the root of `agent` has written some of what comes.
+func underWay(_ get: Program, in agent: Agent) async throws {
+    try await eventually("the first bytes of a get") {
+        let bytes = try await stagedBytes(in: agent.root)
+        guard bytes > 0 || get.isRunning else { throw Failure("a get ended early: \(get.stdout)\(get.stderr)") }
+        return bytes > 1 << 20
+    } otherwise: {
+        agent.log
     }
 }
 
