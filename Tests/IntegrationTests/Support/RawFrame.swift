@@ -68,6 +68,11 @@ extension RawFrame {
                 + long(path) + long(target))
     }
 
+    /// An ERROR of the owner without a path.
+    static func failure(code: UInt16, _ sentence: String, stream: UInt32) -> RawFrame {
+        RawFrame(type: error, stream: stream, payload: code.wire + [2] + long("") + long(sentence))
+    }
+
     static func end(entries: UInt64, bytes: UInt64, stream: UInt32) -> RawFrame {
         RawFrame(type: 0x43, stream: stream, payload: entries.wire + bytes.wire + UInt64(0).wire)
     }

@@ -13,7 +13,10 @@ final class RawPeer: Sendable {
         self.record = record
     }
 
-    deinit { channel.close(promise: nil) }
+    deinit { close() }
+
+    /// Closes as TLS has it, after what was sent.
+    func close() { channel.close(promise: nil) }
 
     /// - Parameters:
     ///   - address: `HOST:PORT`
