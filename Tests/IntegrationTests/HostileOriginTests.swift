@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@Suite("What an origin sends is judged: nothing of a bad tree is published, and nothing lands elsewhere", .timeLimit(.minutes(2)))
+@Suite("What an origin sends is judged: nothing of a bad tree is published, and nothing lands elsewhere", .timeLimit(.minutes(10)))
 struct HostileOriginTests {
     /// Lets the work `third` answer a get of `deploy`, over old content, with frames of the test's choice.
     ///
