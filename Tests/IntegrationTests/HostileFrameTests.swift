@@ -153,14 +153,9 @@ struct HostileFrameTests {
     @Test("A request on a lane closes the lane, not the session")
     func requestOnLane() async throws {
         try await Cluster.run { cluster in
-            let control = try await cluster.peer()
-            let ticket = try await control.greet().ticketOfWelcome
-            let lane = try await cluster.peer()
-            lane.send(.join(ticket))
-            _ = try await lane.frame(RawFrame.joined)
+            let (control, lane) = try await cluster.session()
             try await expectRefusal(
                 Offence("", 261, .exists("outputs", of: "trainer", stream: 1)), of: lane, in: cluster)
-            _ = try await control.frame(RawFrame.ticket)
             control.send(.exists("outputs", of: "trainer", stream: 1))
             _ = try await control.frame(RawFrame.existsReply)
         }

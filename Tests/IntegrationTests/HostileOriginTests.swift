@@ -14,12 +14,7 @@ struct HostileOriginTests {
     ) async throws {
         try await Cluster.run { cluster in
             try await shell("echo old > copy", in: cluster.deploy.root)
-            let control = try await cluster.peer()
-            let ticket = try await control.greet().ticketOfWelcome
-            let lane = try await cluster.peer()
-            lane.send(.join(ticket))
-            _ = try await lane.frame(RawFrame.joined)
-            _ = try await control.frame(RawFrame.ticket)
+            let (control, lane) = try await cluster.session()
             let get = try cluster.deploy.start(["get", "--overwrite", "lit://third@tree", "copy"])
             let request = try await control.frame(RawFrame.get)
             lane.send(answer(request.stream).flatMap(\.bytes))

@@ -66,6 +66,17 @@ struct Cluster: Sendable {
         try await RawPeer.dial(relay.address, certificates: certificates.work(work))
     }
 
+    /// A greeted control connection and its lane.
+    func session(_ work: String = "third", _ hello: RawFrame = .hello()) async throws -> (control: RawPeer, lane: RawPeer) {
+        let control = try await peer(work)
+        let ticket = try await control.greet(hello).ticketOfWelcome
+        let lane = try await peer(work)
+        lane.send(.join(ticket))
+        _ = try await lane.frame(RawFrame.joined)
+        _ = try await control.frame(RawFrame.ticket)
+        return (control, lane)
+    }
+
     /// Everything is as it should be for those who did nothing wrong.
     func expectHealthy() async throws {
         let answer = try await deploy.baton("exists", "lit://trainer@outputs")

@@ -31,10 +31,11 @@ struct RawFrame: Sendable, Equatable {
 // MARK: Messages, after chapters 3, 5 and 7
 
 extension RawFrame {
-    static func hello(version: UInt16 = 1, keepalive: UInt32 = 5000) -> RawFrame {
+    static func hello(
+        version: UInt16 = 1, capabilities: UInt64 = 0, maxStreams: UInt16 = 256, keepalive: UInt32 = 5000
+    ) -> RawFrame {
         RawFrame(
-            type: 0x01,
-            payload: version.wire + UInt64(0).wire + UInt16(256).wire + keepalive.wire + short("test"))
+            type: 0x01, payload: version.wire + capabilities.wire + maxStreams.wire + keepalive.wire + short("test"))
     }
 
     static func join(_ ticket: [UInt8]) -> RawFrame {
@@ -43,8 +44,17 @@ extension RawFrame {
 
     static let ping = RawFrame(type: 0x06, payload: UInt64(7).wire)
 
-    static func exists(_ path: String, of origin: String, stream: UInt32) -> RawFrame {
-        RawFrame(type: 0x10, stream: stream, payload: UInt32(10_000).wire + short(origin) + long(path))
+    static func exists(_ path: String, of origin: String, deadline: UInt32 = 20_000, stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x10, stream: stream, payload: deadline.wire + short(origin) + long(path))
+    }
+
+    /// The answer to EXISTS: yes, the live work says so.
+    static func existsReply(stream: UInt32) -> RawFrame { RawFrame(type: existsReply, stream: stream, payload: [1, 0]) }
+
+    static func cancel(stream: UInt32) -> RawFrame { RawFrame(type: 0x30, stream: stream, payload: UInt16(12).wire) }
+
+    static func credit(_ limit: UInt64, stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x31, stream: stream, payload: limit.wire)
     }
 
     static func get(_ path: String, of origin: String, credit: UInt64 = 1 << 20, stream: UInt32) -> RawFrame {
@@ -93,8 +103,12 @@ extension RawFrame {
     static let pong: UInt8 = 0x07
     static let goAway: UInt8 = 0x08
     static let get: UInt8 = 0x13
+    static let exists: UInt8 = 0x10
     static let existsReply: UInt8 = 0x20
     static let error: UInt8 = 0x2F
+    static let entry: UInt8 = 0x40
+    static let chunk: UInt8 = 0x41
+    static let end: UInt8 = 0x43
 
     /// The code of a GOAWAY or an ERROR.
     var code: UInt16 { UInt16(wire: payload.prefix(2)) }
@@ -111,6 +125,9 @@ extension RawFrame {
 
     /// The session's epoch in a WELCOME: behind the version and the capabilities.
     var epochOfWelcome: UInt64 { UInt64(wire: payload.dropFirst(10).prefix(8)) }
+
+    /// The streams in a WELCOME that its receiver may have open: behind the epoch.
+    var maxStreamsOfWelcome: UInt32 { UInt32(wire: payload.dropFirst(18).prefix(2)) }
 
     /// The ticket in a TICKET.
     var ticketOfTicket: [UInt8] { Array(payload.dropFirst().prefix(32)) }

@@ -75,11 +75,13 @@ final class RawPeer: Sendable {
         try await eventually("the end of the connection", within: limit) { self.record.isClosed }
     }
 
+    /// Whether something has come that was not taken yet.
+    var hasFrame: Bool { record.hasFrame }
     var isClosed: Bool { record.isClosed }
 
     /// Says hello and takes the welcome.
-    func greet() async throws -> RawFrame {
-        send(.hello())
+    func greet(_ hello: RawFrame = .hello()) async throws -> RawFrame {
+        send(hello)
         return try await frame(RawFrame.welcome)
     }
 }
@@ -112,6 +114,8 @@ private final class Record: Sendable {
 
     var isClosed: Bool { state.withLock { $0.isClosed } }
     var failure: String? { state.withLock { $0.failure } }
+
+    var hasFrame: Bool { state.withLock { !$0.frames.isEmpty } }
 
     func nextFrame() -> RawFrame? {
         state.withLock { $0.frames.isEmpty ? nil : $0.frames.removeFirst() }
