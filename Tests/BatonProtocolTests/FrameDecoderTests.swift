@@ -58,7 +58,9 @@ struct FrameDecoderTests {
 
     @Test("Pieces of any one size change nothing", arguments: [1, 2, 3, 5, 11, 12, 13, 64])
     func pieces(_ size: Int) throws {
-        let pieces = stride(from: 0, to: Self.bytes.count, by: size).map { Self.bytes[$0..<min($0 + size, Self.bytes.count)] }
+        let pieces = stride(from: 0, to: Self.bytes.count, by: size).map {
+            Self.bytes[$0..<min($0 + size, Self.bytes.count)]
+        }
         let decoded = try decode(pieces)
         #expect(decoded.frames == Self.frames && decoded.isEmpty)
     }

@@ -17,7 +17,10 @@ struct RelayAddressTests {
 
     @Test(
         "Anything else is none",
-        arguments: ["", "host", ":1", "host:", "host:65536", "host:-1", "host:+1", "host:a", "ho st:1", "[]:1", "::1:1", "[::1:1", "host:1 "])
+        arguments: [
+            "", "host", ":1", "host:", "host:65536", "host:-1", "host:+1", "host:a", "ho st:1", "[]:1", "::1:1",
+            "[::1:1", "host:1 ",
+        ])
     func refuses(_ text: String) {
         #expect(RelayAddress(text) == nil)
     }

@@ -134,19 +134,25 @@ struct CertificateTests {
         }
     }
 
-    @Test("A key that others can read is refused by name, and the sentence says how to mend it", arguments: [0o640, 0o604, 0o620])
+    @Test(
+        "A key that others can read is refused by name, and the sentence says how to mend it",
+        arguments: [0o640, 0o604, 0o620])
     func openKey(_ mode: Int) async throws {
         try await Cluster.run { cluster in
             let certificates = cluster.folder.path("open")
             let octal = String(mode, radix: 8)
             try await shell(
-                "cp -r '\(cluster.certificates.work("third"))' open; chmod \(octal) open/key.pem", in: cluster.folder.path)
+                "cp -r '\(cluster.certificates.work("third"))' open; chmod \(octal) open/key.pem",
+                in: cluster.folder.path)
             for program in ["baton-agent", "baton-relay"] {
-                let output = try await Program([
-                    Program.ours(program), "--certs", certificates,
-                ] + (program == "baton-agent"
-                    ? ["--relay", cluster.relay.address, "--root", cluster.folder.path("root")]
-                    : ["--listen", "127.0.0.1:0", "--store", cluster.folder.path("store-2")])).output()
+                let output = try await Program(
+                    [
+                        Program.ours(program), "--certs", certificates,
+                    ]
+                        + (program == "baton-agent"
+                            ? ["--relay", cluster.relay.address, "--root", cluster.folder.path("root")]
+                            : ["--listen", "127.0.0.1:0", "--store", cluster.folder.path("store-2")])
+                ).output()
                 #expect(output.status == 77, "\(output)")
                 #expect(output.stderr.contains("chmod 600 \(certificates)/key.pem"), "\(output)")
             }

@@ -166,7 +166,8 @@ struct CommandLineTests {
             ["exists", "lit://trainer@../above"], ["exists", "lit://trainer@a/%2E%2E/%2e%2e"],
             ["exists", "lit://trainer@a?b"], ["exists", "lit://trainer@a%"], ["exists", "lit://trainer@a%00b"],
             ["exists", "lit://trainer@a%2Fb"], ["exists", "lit://no such work@a"], ["get", "lit://trainer@a", ""],
-            ["share", "lit://trainer@a"], ["ping", ".."], ["ping", "--timeout", "0"], ["exists", "--nonsense", "lit://a"],
+            ["share", "lit://trainer@a"], ["ping", ".."], ["ping", "--timeout", "0"],
+            ["exists", "--nonsense", "lit://a"],
         ])
     func usage(_ arguments: [String]) async throws {
         // No agent is there: whoever asked one would end with 69.
@@ -202,7 +203,8 @@ struct CommandLineTests {
         for word in words { #expect(answer.stderr.contains(word), "\(answer)") }
     }
 
-    @Test("Each program tells its version and its help with status 0", arguments: ["baton", "baton-agent", "baton-relay"])
+    @Test(
+        "Each program tells its version and its help with status 0", arguments: ["baton", "baton-agent", "baton-relay"])
     func help(_ name: String) async throws {
         for flag in ["--help", "--version"] {
             let answer = try await Program([Program.ours(name), flag]).output()

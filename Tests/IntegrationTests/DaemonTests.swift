@@ -23,13 +23,18 @@ struct DaemonTests {
             if daemon == "baton-relay" {
                 program = try Program(
                     [
-                        Program.ours(daemon), "--listen", "127.0.0.1:0", "--certs", cluster.certificates.relay, "--store",
+                        Program.ours(daemon), "--listen", "127.0.0.1:0", "--certs", cluster.certificates.relay,
+                        "--store",
                         cluster.folder.path("store-2"),
                     ], environment: environment)
             } else {
                 program = try cluster.agent("third", environment: environment).program
             }
-            try await eventually("READY=1") { listener.receive() == "READY=1" } otherwise: { program.stderr }
+            try await eventually("READY=1") {
+                listener.receive() == "READY=1"
+            } otherwise: {
+                program.stderr
+            }
         }
     }
 
@@ -93,7 +98,8 @@ struct DaemonTests {
             #expect(try await cluster.relay.program.status(within: .seconds(10)) == 0)
             try await cluster.deploy.says("lost the relay")
             #expect(cluster.deploy.program.isRunning)
-            _ = try await Relay(in: cluster.folder, certificates: cluster.certificates.relay, listen: cluster.relay.address)
+            _ = try await Relay(
+                in: cluster.folder, certificates: cluster.certificates.relay, listen: cluster.relay.address)
         }
     }
 
@@ -134,7 +140,8 @@ struct DaemonTests {
     @Test("A silent program on the socket does not keep others from being served")
     func silentClient() async throws {
         try await Cluster.run { cluster in
-            let script = "import socket, sys, time; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); time.sleep(60)"
+            let script =
+                "import socket, sys, time; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); time.sleep(60)"
             let silent = try (0..<20).map { _ in try Program(["python3", "-c", script, cluster.deploy.socket]) }
             try await Task.sleep(for: .milliseconds(500))
             try await cluster.expectHealthy()
@@ -217,7 +224,9 @@ private final class DatagramSocket: Sendable {
         self.path = path
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { throw Failure("\(path) is too long") }
+        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw Failure("\(path) is too long")
+        }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
         descriptor = socket(AF_UNIX, CInt(SOCK_DGRAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue), 0)
         let bound = withUnsafePointer(to: &address) { pointer in

@@ -11,7 +11,8 @@ struct DestinationTests {
     }
 
     private func refuses(
-        _ arguments: [String], _ status: CInt, _ words: [String], files: String = "mkdir outputs; echo 1 > outputs/file",
+        _ arguments: [String], _ status: CInt, _ words: [String],
+        files: String = "mkdir outputs; echo 1 > outputs/file",
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
         try await Cluster.run(files) { cluster in
@@ -64,7 +65,8 @@ struct DestinationTests {
     func refused(_ destination: String) async throws {
         try await Cluster.run("mkdir outputs; echo 1 > outputs/file") { cluster in
             try await shell("echo old > copy", in: cluster.deploy.root)
-            let path = destination.replacing("ROOT", with: cluster.deploy.root).replacing("PARENT", with: cluster.folder.path)
+            let path = destination.replacing("ROOT", with: cluster.deploy.root).replacing(
+                "PARENT", with: cluster.folder.path)
             let answer = try await cluster.deploy.baton("get", "--overwrite", "lit://trainer@outputs/file", path)
             #expect(answer.status == 73 && answer.stderr.contains("'\(path)'"), "\(answer)")
             try await expectUntouched(cluster.deploy)
@@ -124,7 +126,9 @@ struct DestinationTests {
 
     @Test("After a get has failed for want of space, a smaller one succeeds")
     func afterFullDisk() async throws {
-        try await Cluster.run("mkdir outputs; head -c 9000000 /dev/zero | tr '\\0' x > outputs/large; echo small > outputs/small") {
+        try await Cluster.run(
+            "mkdir outputs; head -c 9000000 /dev/zero | tr '\\0' x > outputs/large; echo small > outputs/small"
+        ) {
             cluster in
             let third = try await SmallDisk.agent("third", in: cluster, options: "size=2m")
             let large = try await third.baton("get", "lit://trainer@outputs", "disk/copy")
@@ -161,5 +165,7 @@ enum SmallDisk {
     /// The small file system, as seen from here.
     static func place(of agent: Agent) -> String { "/proc/\(agent.program.pid)/root\(agent.root)/disk" }
 
-    static func listing(of agent: Agent) async throws -> String { try await shell("ls -A '\(place(of: agent))'", in: "/") }
+    static func listing(of agent: Agent) async throws -> String {
+        try await shell("ls -A '\(place(of: agent))'", in: "/")
+    }
 }

@@ -12,11 +12,14 @@ struct GetTests {
 
     @Test("A file arrives in the agent's own place, with its mode and mtime")
     func file() async throws {
-        try await Cluster.run(file + "\nchmod 741 outputs/file; touch -d @1234567890.123456789 outputs/file") { cluster in
+        try await Cluster.run(file + "\nchmod 741 outputs/file; touch -d @1234567890.123456789 outputs/file") {
+            cluster in
             let answer = try await cluster.deploy.baton("get", "lit://trainer@outputs/file")
             #expect(answer.status == 0, "\(answer)")
             let copy = cluster.deploy.from("trainer", "outputs/file")
-            #expect(try await shell("cat '\(copy)'; stat -c '%a %.9Y' '\(copy)'", in: "/") == "content\n741 1234567890.123456789\n")
+            #expect(
+                try await shell("cat '\(copy)'; stat -c '%a %.9Y' '\(copy)'", in: "/")
+                    == "content\n741 1234567890.123456789\n")
         }
     }
 
@@ -62,18 +65,22 @@ struct GetTests {
         try await Cluster.run(file) { cluster in
             try await shell("mkdir here", in: cluster.deploy.root)
             let here = cluster.deploy.root + "/here"
-            let answer = try await cluster.deploy.start(["get", "lit://trainer@outputs/file", "new/name"], in: here).output()
+            let answer = try await cluster.deploy.start(["get", "lit://trainer@outputs/file", "new/name"], in: here)
+                .output()
             #expect(answer.status == 0, "\(answer)")
             #expect(try await contents(here + "/new/name") == "content\n")
         }
     }
 
-    @Test("DEST with a slash at its end, . and .. mean inside it, under the source's name", arguments: ["sub/", ".", "..", "./", "sub/.."])
+    @Test(
+        "DEST with a slash at its end, . and .. mean inside it, under the source's name",
+        arguments: ["sub/", ".", "..", "./", "sub/.."])
     func inside(_ destination: String) async throws {
         try await Cluster.run(file) { cluster in
             try await shell("mkdir -p here/sub", in: cluster.deploy.root)
             let here = cluster.deploy.root + "/here"
-            let answer = try await cluster.deploy.start(["get", "lit://trainer@outputs/file", destination], in: here).output()
+            let answer = try await cluster.deploy.start(["get", "lit://trainer@outputs/file", destination], in: here)
+                .output()
             #expect(answer.status == 0, "\(answer)")
             #expect(try await contents("\(here)/\(destination)/file") == "content\n")
         }
@@ -83,8 +90,10 @@ struct GetTests {
     func overwrite() async throws {
         try await Cluster.run(tree) { cluster in
             try await shell("mkdir -p old/inner; echo old > old/inner/file; echo old > plain", in: cluster.deploy.root)
-            for (path, destination) in [("tree", "old"), ("tree/one", "plain"), ("tree/one", "old"), ("tree", "plain")] {
-                let answer = try await cluster.deploy.baton("get", "--overwrite", "lit://trainer@outputs/\(path)", destination)
+            for (path, destination) in [("tree", "old"), ("tree/one", "plain"), ("tree/one", "old"), ("tree", "plain")]
+            {
+                let answer = try await cluster.deploy.baton(
+                    "get", "--overwrite", "lit://trainer@outputs/\(path)", destination)
                 #expect(answer.status == 0, "\(answer)")
                 try await expectSame(cluster.trainer.root + "/outputs/" + path, cluster.deploy.root + "/" + destination)
                 try await expectNothingLeft(in: cluster.deploy)
@@ -109,7 +118,8 @@ struct GetTests {
             try await shell("echo precious > precious; ln -s precious copy", in: cluster.deploy.root)
             let answer = try await cluster.deploy.baton("get", "--overwrite", "lit://trainer@outputs/file", "copy")
             #expect(answer.status == 0, "\(answer)")
-            #expect(try await shell("cat precious copy; test ! -L copy", in: cluster.deploy.root) == "precious\ncontent\n")
+            #expect(
+                try await shell("cat precious copy; test ! -L copy", in: cluster.deploy.root) == "precious\ncontent\n")
         }
     }
 
@@ -125,7 +135,8 @@ struct GetTests {
 
     @Test("Set-user-id, set-group-id and sticky bits do not travel")
     func specialBits() async throws {
-        try await Cluster.run("mkdir outputs; echo 1 > outputs/file; chmod 6755 outputs/file; chmod 1777 outputs") { cluster in
+        try await Cluster.run("mkdir outputs; echo 1 > outputs/file; chmod 6755 outputs/file; chmod 1777 outputs") {
+            cluster in
             let answer = try await cluster.deploy.baton("get", "lit://trainer@outputs", "copy")
             #expect(answer.status == 0, "\(answer)")
             #expect(try await shell("stat -c %a copy copy/file", in: cluster.deploy.root) == "777\n755\n")

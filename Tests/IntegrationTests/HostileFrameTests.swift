@@ -30,7 +30,9 @@ struct HostileFrameTests {
         Offence("a first frame that is PING", 257, .ping),
         Offence("a first frame that is a request", 257, .exists("outputs", of: "trainer", stream: 1)),
         Offence("a first frame that is WELCOME", 257, RawFrame(type: 0x02, payload: [UInt8](repeating: 0, count: 40))),
-        Offence("a first frame that is larger than 4 KiB", 258, RawFrame(type: 0x01, payload: [UInt8](repeating: 0, count: 4097))),
+        Offence(
+            "a first frame that is larger than 4 KiB", 258,
+            RawFrame(type: 0x01, payload: [UInt8](repeating: 0, count: 4097))),
         Offence("a first frame that claims 4 GiB", 258, RawFrame(type: 0x01, claimedLength: .max)),
         Offence("a first frame that claims 2 GiB and a byte", 258, RawFrame(type: 0x01, claimedLength: 0x8000_0001)),
         Offence("a first frame of an unknown type", 259, RawFrame(type: 0xEE)),
@@ -57,7 +59,8 @@ struct HostileFrameTests {
         Offence("a lane's frame on control", 261, .entry(.file, "", stream: 1)),
         Offence("a local frame on control", 261, RawFrame(type: 0x18, stream: 1)),
         Offence("a reserved bit in the header", 256, RawFrame(type: 0x06, reserved: 1, payload: RawFrame.ping.payload)),
-        Offence("a flag that the type does not have", 256, RawFrame(type: 0x06, flags: 1, payload: RawFrame.ping.payload)),
+        Offence(
+            "a flag that the type does not have", 256, RawFrame(type: 0x06, flags: 1, payload: RawFrame.ping.payload)),
         Offence("a PING on a stream", 262, RawFrame(type: 0x06, stream: 1, payload: RawFrame.ping.payload)),
         Offence("a request on stream 0", 262, .exists("outputs", of: "trainer", stream: 0)),
         Offence("a request on a stream with the acceptor's parity", 262, .exists("outputs", of: "trainer", stream: 2)),
@@ -71,12 +74,16 @@ struct HostileFrameTests {
         Offence("a path with ..", 256, .exists("outputs/../secret", of: "trainer", stream: 1)),
         Offence("a path with an empty component", 256, .exists("outputs//file", of: "trainer", stream: 1)),
         Offence("a path with NUL", 256, .exists("outputs\0", of: "trainer", stream: 1)),
-        Offence("a path that is too long", 256, .exists(String(repeating: "a/", count: 2048) + "a", of: "trainer", stream: 1)),
-        Offence("a component that is too long", 256, .exists(String(repeating: "a", count: 256), of: "trainer", stream: 1)),
+        Offence(
+            "a path that is too long", 256,
+            .exists(String(repeating: "a/", count: 2048) + "a", of: "trainer", stream: 1)),
+        Offence(
+            "a component that is too long", 256, .exists(String(repeating: "a", count: 256), of: "trainer", stream: 1)),
         Offence("a work's name with a slash", 256, .exists("outputs", of: "a/b", stream: 1)),
         Offence("a GET with less credit than a frame needs", 256, .get("outputs", of: "trainer", credit: 0, stream: 1)),
         Offence("a request that is cut short", 256, RawFrame(type: 0x10, stream: 1, payload: [0, 0, 0])),
-        Offence("a path length past the end", 256, RawFrame(type: 0x10, stream: 1, payload: [0, 0, 0, 9, 1, 97, 255, 255])),
+        Offence(
+            "a path length past the end", 256, RawFrame(type: 0x10, stream: 1, payload: [0, 0, 0, 9, 1, 97, 255, 255])),
     ]
 
     @Test("After the welcome", arguments: later)
@@ -196,7 +203,8 @@ struct HostileFrameTests {
             _ = try await peer.greet()
             // Some are refused as too many at once; each gets exactly one answer.
             let questions = 2000
-            peer.send((0..<questions).flatMap { RawFrame.exists("outputs", of: "trainer", stream: UInt32(2 * $0 + 1)).bytes })
+            peer.send(
+                (0..<questions).flatMap { RawFrame.exists("outputs", of: "trainer", stream: UInt32(2 * $0 + 1)).bytes })
             var answered: Set<UInt32> = []
             for _ in 0..<questions {
                 let frame = try await peer.frame()

@@ -1,7 +1,9 @@
 import Glibc
 import Testing
 
-@Suite("What an origin sends is judged: nothing of a bad tree is published, and nothing lands elsewhere", .timeLimit(.minutes(10)))
+@Suite(
+    "What an origin sends is judged: nothing of a bad tree is published, and nothing lands elsewhere",
+    .timeLimit(.minutes(10)))
 struct HostileOriginTests {
     /// Lets the work `third` answer a get of `deploy`, over old content, with frames of the test's choice.
     ///
@@ -145,7 +147,10 @@ struct HostileOriginTests {
     @Test("Control sequences in an origin's sentence do not reach the terminal")
     func escapes() async throws {
         try await get({ stream in
-            [.entry(.directory, "", stream: stream), .failure(code: 3, "gone\u{1B}[2J\r\nbaton: all is well", stream: stream)]
+            [
+                .entry(.directory, "", stream: stream),
+                .failure(code: 3, "gone\u{1B}[2J\r\nbaton: all is well", stream: stream),
+            ]
         }) { output in
             #expect(output.status == 66, "\(output)")
             #expect(!output.stderr.contains("\u{1B}") && output.stderr.split(separator: "\n").count == 1, "\(output)")

@@ -9,7 +9,8 @@ struct IdentityTests {
             try await newer.ready()
             try await shell("mkdir outputs; echo newer > outputs/file", in: newer.root)
             let older = try await cluster.trainer.program.output()
-            #expect(older.status == 69 && older.stderr.contains("another agent with the identity of 'trainer'"), "\(older)")
+            #expect(
+                older.status == 69 && older.stderr.contains("another agent with the identity of 'trainer'"), "\(older)")
             let answer = try await cluster.deploy.baton("get", "lit://trainer@outputs/file", "copy")
             #expect(answer.status == 0, "\(answer)")
             #expect(try await contents(cluster.deploy.root + "/copy") == "newer\n")
@@ -51,7 +52,9 @@ struct IdentityTests {
         try await Cluster.run("mkdir outputs; echo 1 > outputs/file") { cluster in
             let stranger = try cluster.agent("deploy", app: "other")
             try await stranger.ready()
-            for arguments in [["exists", "lit://trainer@outputs"], ["get", "lit://trainer@outputs", "x"], ["ping", "trainer"]] {
+            for arguments in [
+                ["exists", "lit://trainer@outputs"], ["get", "lit://trainer@outputs", "x"], ["ping", "trainer"],
+            ] {
                 let answer = try await stranger.start(arguments).output()
                 #expect(answer.status == 69 && answer.stderr.contains("'trainer'"), "\(answer)")
             }

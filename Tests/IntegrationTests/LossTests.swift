@@ -26,7 +26,9 @@ struct LossTests {
             #expect([69, 75].contains(answer.status) && !answer.stderr.isEmpty, "\(answer)")
             try await expectOld(cluster)
             try await expectNothingLeft(in: cluster.deploy)
-            for agent in [cluster.deploy, cluster.trainer] { try await agent.says("lost the relay", within: .seconds(15)) }
+            for agent in [cluster.deploy, cluster.trainer] {
+                try await agent.says("lost the relay", within: .seconds(15))
+            }
             let question = try await cluster.deploy.baton("exists", "lit://trainer@outputs")
             #expect(question.status == 69 && question.stderr.contains(cluster.relay.address), "\(question)")
         }

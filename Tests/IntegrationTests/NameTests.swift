@@ -6,14 +6,17 @@ struct NameTests {
     /// Each a `printf` format for a name, and the name in a reference.
     static let odd = [
         ("with space", "with space"), ("per%%cent", "per%25cent"), ("quest?ion", "quest%3Fion"), ("ha#sh", "ha%23sh"),
-        ("new\\nline", "new%0Aline"), ("tab\\tand\\033[31mescape", "tab%09and%1B[31mescape"), ("in\\377valid", "in%FFvalid"),
-        ("c1\\302\\205", "c1%C2%85"), ("at@sign", "at@sign"), ("quo'\"te", "quo'\"te"), ("back\\\\slash", "back\\slash"), ("ünïcode", "ünïcode"),
+        ("new\\nline", "new%0Aline"), ("tab\\tand\\033[31mescape", "tab%09and%1B[31mescape"),
+        ("in\\377valid", "in%FFvalid"),
+        ("c1\\302\\205", "c1%C2%85"), ("at@sign", "at@sign"), ("quo'\"te", "quo'\"te"),
+        ("back\\\\slash", "back\\slash"), ("ünïcode", "ünïcode"),
         ("-dash", "-dash"), ("...", "..."), ("\\342\\200\\256rtl", "\u{202E}rtl"), ("star*", "star*"),
     ]
 
     @Test("A file with an odd name can be asked for, and lies under the same bytes here", arguments: odd)
     func reference(_ format: String, _ escaped: String) async throws {
-        let make = "mkdir outputs; name=$(printf -- '\(format.replacing("'", with: #"'\''"#))_'); name=${name%_}; echo 1 > outputs/\"$name\""
+        let make =
+            "mkdir outputs; name=$(printf -- '\(format.replacing("'", with: #"'\''"#))_'); name=${name%_}; echo 1 > outputs/\"$name\""
         try await Cluster.run(make) { cluster in
             let reference = "lit://trainer@outputs/\(escaped)"
             let answer = try await cluster.deploy.baton("get", "--json", reference)
@@ -79,7 +82,9 @@ struct NameTests {
             let (source, copy) = (cluster.trainer.root + "/outputs", cluster.deploy.root + "/copy")
             try await expectSame(source, copy)
             let used = try await shell("du --block-size=1K copy/sparse copy/hole | cut -f1", in: cluster.deploy.root)
-            #expect(used.split(separator: "\n").compactMap { Int($0) }.allSatisfy { $0 < 2048 }, "holes were filled: \(used)")
+            #expect(
+                used.split(separator: "\n").compactMap { Int($0) }.allSatisfy { $0 < 2048 },
+                "holes were filled: \(used)")
         }
     }
 

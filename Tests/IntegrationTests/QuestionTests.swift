@@ -54,7 +54,8 @@ struct QuestionTests {
     @Test("stat --digest of a file is what sha256sum says")
     func fileDigest() async throws {
         try await Cluster.run(files) { cluster in
-            let answer = try await cluster.deploy.baton("stat", "lit://trainer@outputs/greeting", "--digest", "--json").json()
+            let answer = try await cluster.deploy.baton("stat", "lit://trainer@outputs/greeting", "--digest", "--json")
+                .json()
             let expected = try await shell("sha256sum < outputs/greeting | cut -d' ' -f1", in: cluster.trainer.root)
             #expect((answer["digest"] as? String).map { $0 + "\n" } == expected)
         }
@@ -85,7 +86,8 @@ struct QuestionTests {
 
     @Test("ls lists every name of a directory that is larger than one message")
     func listLong() async throws {
-        try await Cluster.run("mkdir outputs; cd outputs; seq -f 'a-rather-long-name-%06g' 5000 | xargs touch") { cluster in
+        try await Cluster.run("mkdir outputs; cd outputs; seq -f 'a-rather-long-name-%06g' 5000 | xargs touch") {
+            cluster in
             let answer = try await cluster.deploy.baton("ls", "lit://trainer@outputs")
             let expected = try await shell("ls -1", in: cluster.trainer.root + "/outputs")
             #expect(answer.stdout == expected)
@@ -123,7 +125,8 @@ struct QuestionTests {
     @Test("share takes a path of the file system, relative to the caller's working directory")
     func shareRelative() async throws {
         try await Cluster.run("mkdir -p outputs deep/er; touch deep/er/file") { cluster in
-            let shared = try await cluster.trainer.start(["share", "er/../er"], in: cluster.trainer.root + "/deep").output()
+            let shared = try await cluster.trainer.start(["share", "er/../er"], in: cluster.trainer.root + "/deep")
+                .output()
             #expect(shared.stdout == "lit://trainer@deep/er\n", "\(shared)")
             let answer = try await cluster.deploy.baton("exists", "lit://trainer@deep/er/file")
             #expect(answer.status == 0, "\(answer)")

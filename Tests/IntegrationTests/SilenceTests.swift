@@ -28,7 +28,8 @@ struct SilenceTests {
             let began = ContinuousClock.now
             let peer = try await RawPeer.dial(cluster.relay.address, certificates: nil)
             // The beginning of a TLS record that holds a long ClientHello.
-            let record: [UInt8] = [0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xFC, 0x03, 0x03] + [UInt8](repeating: 0x55, count: 32)
+            let record: [UInt8] =
+                [0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xFC, 0x03, 0x03] + [UInt8](repeating: 0x55, count: 32)
             for byte in record where !peer.isClosed {
                 peer.send([byte])
                 try await Task.sleep(for: .milliseconds(500))
@@ -80,7 +81,9 @@ struct SilenceTests {
         }
     }
 
-    @Test("The keepalive that a peer proposes is cut to what the protocol allows", arguments: [(0, 1000), (2500, 2500), (.max, 60_000)])
+    @Test(
+        "The keepalive that a peer proposes is cut to what the protocol allows",
+        arguments: [(0, 1000), (2500, 2500), (.max, 60_000)])
     func keepaliveIsClamped(_ proposed: UInt32, _ settled: UInt32) async throws {
         try await Cluster.run { cluster in
             let peer = try await cluster.peer()
@@ -118,7 +121,9 @@ struct SilenceTests {
         }
     }
 
-    @Test("A relay that falls silent in the middle of a get: the get fails within the keepalive deadline, the old content stays")
+    @Test(
+        "A relay that falls silent in the middle of a get: the get fails within the keepalive deadline, the old content stays"
+    )
     func silentRelay() async throws {
         let large = try await LargeFile.shared()
         try await Cluster.run(shares: ["outputs", large.path]) { cluster in
@@ -139,7 +144,8 @@ struct SilenceTests {
         }
     }
 
-    @Test("An origin that falls silent in the middle of a get: the get fails within the keepalive deadline and names it")
+    @Test(
+        "An origin that falls silent in the middle of a get: the get fails within the keepalive deadline and names it")
     func silentOrigin() async throws {
         let large = try await LargeFile.shared()
         try await Cluster.run(shares: ["outputs", large.path]) { cluster in
@@ -160,7 +166,8 @@ struct SilenceTests {
         try await Cluster.run { cluster in
             cluster.trainer.program.send(SIGSTOP)
             defer { cluster.trainer.program.send(SIGCONT) }
-            let answer = try await cluster.deploy.start(["exists", "lit://trainer@outputs"]).output(within: .seconds(20))
+            let answer = try await cluster.deploy.start(["exists", "lit://trainer@outputs"]).output(
+                within: .seconds(20))
             #expect(answer.status == 69 && answer.stderr.contains("'trainer'"), "\(answer)")
         }
     }

@@ -92,7 +92,9 @@ struct ConnectionMachineTests {
     // MARK: Keepalive
 
     /// Ticks until something is to be done, at most 1,000.
-    private func ticks(_ machine: inout ConnectionMachine, received: Bool, sent: Bool) -> (Int, ConnectionMachine.TickAction) {
+    private func ticks(_ machine: inout ConnectionMachine, received: Bool, sent: Bool) -> (
+        Int, ConnectionMachine.TickAction
+    ) {
         for tick in 1...1000 {
             let action = machine.tick(received: received, sent: sent)
             if action != .none { return (tick, action) }
@@ -100,7 +102,9 @@ struct ConnectionMachineTests {
         return (1000, .none)
     }
 
-    @Test("A side that sends nothing pings once in a keepalive interval", arguments: [(1000, 1), (5000, 5), (60_000, 60)] as [(UInt32, Int)])
+    @Test(
+        "A side that sends nothing pings once in a keepalive interval",
+        arguments: [(1000, 1), (5000, 5), (60_000, 60)] as [(UInt32, Int)])
     func pings(_ keepalive: UInt32, _ seconds: Int) {
         var machine = greeted()
         machine.setKeepalive(keepalive)
@@ -113,7 +117,9 @@ struct ConnectionMachineTests {
         #expect(ticks(&machine, received: true, sent: true) == (1000, .none))
     }
 
-    @Test("After three intervals without a byte the connection is dead", arguments: [(1000, 3), (5000, 15), (60_000, 180)] as [(UInt32, Int)])
+    @Test(
+        "After three intervals without a byte the connection is dead",
+        arguments: [(1000, 3), (5000, 15), (60_000, 180)] as [(UInt32, Int)])
     func dead(_ keepalive: UInt32, _ seconds: Int) {
         var machine = greeted()
         machine.setKeepalive(keepalive)
@@ -131,7 +137,9 @@ struct ConnectionMachineTests {
         }
     }
 
-    @Test("A keepalive outside the protocol's range is cut to it", arguments: [(0, 3), (999, 3), (.max, 180)] as [(UInt32, Int)])
+    @Test(
+        "A keepalive outside the protocol's range is cut to it",
+        arguments: [(0, 3), (999, 3), (.max, 180)] as [(UInt32, Int)])
     func clamped(_ keepalive: UInt32, _ seconds: Int) {
         var machine = greeted()
         machine.setKeepalive(keepalive)

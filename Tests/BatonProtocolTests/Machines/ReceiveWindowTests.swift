@@ -41,7 +41,9 @@ struct ReceiveWindowTests {
         #expect(window.consume(size / 4 - 1) == nil)
     }
 
-    @Test("A sender of full chunks never waits for credit that the receiver could give", arguments: [1, 2, 4, 64] as [UInt64])
+    @Test(
+        "A sender of full chunks never waits for credit that the receiver could give",
+        arguments: [1, 2, 4, 64] as [UInt64])
     func noDeadlock(_ megabytes: UInt64) throws {
         var window = ReceiveWindow(size: megabytes << 20)
         var sent: UInt64 = 0

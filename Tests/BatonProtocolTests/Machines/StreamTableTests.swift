@@ -4,7 +4,9 @@ import Testing
 
 @Suite("Streams begin once, end once, and count until they have ended")
 struct StreamTableTests {
-    private func table(_ role: ConnectionRole = .acceptor, allowedToPeer: UInt16 = 4, allowedByPeer: UInt16 = 4) -> StreamTable {
+    private func table(_ role: ConnectionRole = .acceptor, allowedToPeer: UInt16 = 4, allowedByPeer: UInt16 = 4)
+        -> StreamTable
+    {
         var table = StreamTable(role: role, allowedToPeer: allowedToPeer)
         table.allowedByPeer = allowedByPeer
         return table
@@ -14,7 +16,9 @@ struct StreamTableTests {
 
     // MARK: Ours
 
-    @Test("A dialer opens odd ids, an acceptor even ones, rising", arguments: [(ConnectionRole.dialer, [1, 3, 5]), (.acceptor, [2, 4, 6])])
+    @Test(
+        "A dialer opens odd ids, an acceptor even ones, rising",
+        arguments: [(ConnectionRole.dialer, [1, 3, 5]), (.acceptor, [2, 4, 6])])
     func ids(_ role: ConnectionRole, _ ids: [StreamID]) {
         var table = table(role)
         #expect(ids.map { _ in table.open(.exists) } == ids)
@@ -105,7 +109,9 @@ struct StreamTableTests {
         expectViolation(.streamReused) { try table.receive(.exists(1)) }
     }
 
-    @Test("The peer cannot open an id of our parity", arguments: [(ConnectionRole.acceptor, 2), (.dialer, 1)] as [(ConnectionRole, StreamID)])
+    @Test(
+        "The peer cannot open an id of our parity",
+        arguments: [(ConnectionRole.acceptor, 2), (.dialer, 1)] as [(ConnectionRole, StreamID)])
     func parity(_ role: ConnectionRole, _ stream: StreamID) {
         var table = table(role)
         expectViolation(.badStream) { try table.receive(.exists(stream)) }

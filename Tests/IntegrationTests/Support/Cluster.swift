@@ -67,7 +67,9 @@ struct Cluster: Sendable {
     }
 
     /// A greeted control connection and its lane.
-    func session(_ work: String = "third", _ hello: RawFrame = .hello()) async throws -> (control: RawPeer, lane: RawPeer) {
+    func session(_ work: String = "third", _ hello: RawFrame = .hello()) async throws -> (
+        control: RawPeer, lane: RawPeer
+    ) {
         let control = try await peer(work)
         let ticket = try await control.greet(hello).ticketOfWelcome
         let lane = try await peer(work)
@@ -80,7 +82,9 @@ struct Cluster: Sendable {
     /// Everything is as it should be for those who did nothing wrong.
     func expectHealthy() async throws {
         let answer = try await deploy.baton("exists", "lit://trainer@outputs")
-        guard answer.status == 0 else { throw Failure("the healthy session beside was harmed: \(answer)\n\(relay.log)") }
+        guard answer.status == 0 else {
+            throw Failure("the healthy session beside was harmed: \(answer)\n\(relay.log)")
+        }
     }
 }
 
@@ -102,7 +106,11 @@ struct Relay: Sendable {
 
     /// Waits for words in the log.
     func says(_ words: String, within limit: Duration = .seconds(20)) async throws {
-        try await eventually("'\(words)' in the relay's log", within: limit) { log.contains(words) } otherwise: { log }
+        try await eventually("'\(words)' in the relay's log", within: limit) {
+            log.contains(words)
+        } otherwise: {
+            log
+        }
     }
 }
 
@@ -139,7 +147,11 @@ struct Agent: Sendable {
 
     /// Waits for words in the log.
     func says(_ words: String, within limit: Duration = .seconds(20)) async throws {
-        try await eventually("'\(words)' in the log of \(work)", within: limit) { log.contains(words) } otherwise: { log }
+        try await eventually("'\(words)' in the log of \(work)", within: limit) {
+            log.contains(words)
+        } otherwise: {
+            log
+        }
     }
 
     /// Runs `baton` in the root directory, where it finds this agent, to its end.
@@ -148,7 +160,9 @@ struct Agent: Sendable {
     }
 
     /// Starts `baton` and does not wait for it.
-    func start(_ arguments: [String], in directory: String? = nil, environment: [String: String] = [:]) throws -> Program {
+    func start(_ arguments: [String], in directory: String? = nil, environment: [String: String] = [:]) throws
+        -> Program
+    {
         try Program([Program.ours("baton")] + arguments, environment: environment, in: directory ?? root)
     }
 

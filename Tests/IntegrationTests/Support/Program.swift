@@ -112,7 +112,8 @@ final class Program: Sendable {
     /// The path of one of our own programs: beside the test bundle, or in `$BATON_BIN`.
     static func ours(_ name: String) throws -> String {
         let bundle = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let folder = ProcessInfo.processInfo.environment["BATON_BIN"] ?? URL(filePath: bundle).deletingLastPathComponent().path
+        let folder =
+            ProcessInfo.processInfo.environment["BATON_BIN"] ?? URL(filePath: bundle).deletingLastPathComponent().path
         let path = folder + "/" + name
         guard access(path, X_OK) == 0 else { throw Failure("there is no program \(path): swift build makes it") }
         return path

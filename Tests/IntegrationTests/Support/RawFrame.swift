@@ -49,7 +49,9 @@ extension RawFrame {
     }
 
     /// The answer to EXISTS: yes, the live work says so.
-    static func existsReply(stream: UInt32) -> RawFrame { RawFrame(type: existsReply, stream: stream, payload: [1, 0]) }
+    static func existsReply(stream: UInt32) -> RawFrame {
+        RawFrame(type: existsReply, stream: stream, payload: [1, 0])
+    }
 
     static func cancel(stream: UInt32) -> RawFrame { RawFrame(type: 0x30, stream: stream, payload: UInt16(12).wire) }
 
