@@ -88,6 +88,12 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "BatonTransportTests", dependencies: ["BatonTransport"], swiftSettings: strict),
         .testTarget(name: "BatonFilesTests", dependencies: ["BatonFiles"], swiftSettings: strict),
+        .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent"], swiftSettings: strict),
+        // The programs themselves, as processes: they are dependencies so that they are built before they are run.
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["baton-relay", "baton-agent", "baton-cli", "BatonTLS", nio, nioPosix],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -15,10 +15,14 @@ public struct RelayAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// Parses `HOST:PORT` or `[IPV6]:PORT`; `nil` if it is neither.
     public init?(_ text: String) {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+        guard let colon = text.lastIndex(of: ":") else { return nil }
+        let digits = text[text.index(after: colon)...]
+        guard digits.allSatisfy(\.isNumber), let port = UInt16(digits) else { return nil }
         var host = text[..<colon]
-        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-        guard !host.isEmpty, host.allSatisfy({ !$0.isWhitespace }) else { return nil }
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        if isBracketed { host = host.dropFirst().dropLast() }
+        guard !host.isEmpty, !host.contains(where: { $0.isWhitespace || "[]".contains($0) }) else { return nil }
+        guard isBracketed || !host.contains(":") else { return nil }
         self.init(host: String(host), port: Int(port))
     }
 

@@ -15,9 +15,9 @@ struct Share: AsyncParsableCommand {
 
     func run() async throws {
         let conversation = try Conversation(parent.options, options)
-        let path = path
+        let path = try sharedPath(path)
         try await conversation.ask(about: nil) { client throws(BatonError) in
-            let shared = try await client.share(try sharedPath(path), within: conversation.limit)
+            let shared = try await client.share(path, within: conversation.limit)
             let answer = ShareAnswer(
                 path: Reference(origin: shared.origin, path: shared.path).description, origin: "\(shared.origin)",
                 exists: shared.exists)

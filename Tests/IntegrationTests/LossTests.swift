@@ -1,0 +1,165 @@
+import Glibc
+import Testing
+
+@Suite("A process that is killed in the middle of a get", .timeLimit(.minutes(10)))
+struct LossTests {
+    /// Starts a get over old content, and hands it to `body` when bytes have arrived.
+    private func duringGet(_ body: (Cluster, Program) async throws -> Void) async throws {
+        let large = try await LargeFile.shared()
+        try await Cluster.run(shares: ["outputs", large.path]) { cluster in
+            try await shell("echo old > copy", in: cluster.deploy.root)
+            let get = try cluster.deploy.start(["get", "--overwrite", "lit://trainer@\(large.path)", "copy"])
+            try await underWay(get, in: cluster.deploy)
+            try await body(cluster, get)
+        }
+    }
+
+    private func expectOld(_ cluster: Cluster, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        #expect(try await contents(cluster.deploy.root + "/copy") == "old\n", sourceLocation: sourceLocation)
+    }
+
+    @Test("The relay: the get says so, and the old content is intact")
+    func relay() async throws {
+        try await duringGet { cluster, get in
+            try await cluster.relay.program.kill()
+            let answer = try await get.output(within: .seconds(15))
+            #expect([69, 75].contains(answer.status) && !answer.stderr.isEmpty, "\(answer)")
+            try await expectOld(cluster)
+            try await expectNothingLeft(in: cluster.deploy)
+            for agent in [cluster.deploy, cluster.trainer] {
+                try await agent.says("lost the relay", within: .seconds(15))
+            }
+            let question = try await cluster.deploy.baton("exists", "lit://trainer@outputs")
+            #expect(question.status == 69 && question.stderr.contains(cluster.relay.address), "\(question)")
+        }
+    }
+
+    @Test("The origin: the get names it, and the old content is intact")
+    func origin() async throws {
+        try await duringGet { cluster, get in
+            try await cluster.trainer.program.kill()
+            let answer = try await get.output(within: .seconds(15))
+            #expect([69, 75].contains(answer.status) && answer.stderr.contains("trainer"), "\(answer)")
+            try await expectOld(cluster)
+            try await expectNothingLeft(in: cluster.deploy)
+            try await cluster.relay.says("a work has gone", within: .seconds(15))
+            let question = try await cluster.deploy.baton("exists", "lit://trainer@outputs")
+            #expect(question.status == 69 && question.stderr.contains("'trainer'"), "\(question)")
+        }
+    }
+
+    @Test("The receiver: the get says so, the old content is intact, and the next start sweeps")
+    func receiver() async throws {
+        try await duringGet { cluster, get in
+            try await cluster.deploy.program.kill()
+            let answer = try await get.output(within: .seconds(15))
+            #expect([69, 75].contains(answer.status) && !answer.stderr.isEmpty, "\(answer)")
+            try await expectOld(cluster)
+            try await cluster.trainer.says("a transfer has failed", within: .seconds(15))
+            #expect(try await !leftovers(in: cluster.deploy).isEmpty, "the stage was to be there still")
+            let again = try cluster.agent("deploy", root: cluster.deploy.root)
+            try await again.ready()
+            try await expectOld(cluster)
+            try await expectNothingLeft(in: again)
+            let get = try await again.baton("get", "--overwrite", "lit://trainer@outputs", "copy")
+            #expect(get.status == 0, "\(get)")
+        }
+    }
+
+    @Test("baton itself: its agent stops, and the old content is intact")
+    func client() async throws {
+        try await duringGet { cluster, get in
+            try await get.kill()
+            try await eventually("the end of the transfer") { try await leftovers(in: cluster.deploy).isEmpty }
+            try await expectOld(cluster)
+            try await cluster.trainer.says("a transfer has failed", within: .seconds(15))
+            try await cluster.expectHealthy()
+        }
+    }
+
+    @Test("A get to a place where nothing was leaves nothing, not even the directories it made")
+    func nothingBefore() async throws {
+        let large = try await LargeFile.shared()
+        try await Cluster.run(shares: [large.path]) { cluster in
+            let get = try cluster.deploy.start(["get", "lit://trainer@\(large.path)", "new/deep/copy"])
+            try await eventually("the first bytes of a get") {
+                (try? await stagedBytes(in: cluster.deploy.root + "/new/deep")) ?? 0 > 1 << 20
+            }
+            try await cluster.trainer.program.kill()
+            #expect(try await get.status(within: .seconds(15)) != 0)
+            #expect(try await shell("ls -A", in: cluster.deploy.root) == ".baton\n")
+        }
+    }
+
+    @Test("Agents come back to a relay that was started again, and get works as before")
+    func restartedRelay() async throws {
+        try await Cluster.run("mkdir outputs; echo 1 > outputs/file") { cluster in
+            try await cluster.relay.program.kill()
+            try await cluster.deploy.says("lost the relay")
+            let relay = try await Relay(
+                in: cluster.folder, certificates: cluster.certificates.relay, listen: cluster.relay.address)
+            #expect(relay.address == cluster.relay.address)
+            for work in ["trainer", "deploy"] {
+                try await eventually("\(work) at the new relay", within: .seconds(15)) {
+                    relay.log.contains("a work has connected") && relay.log.contains("work=\(work)")
+                }
+            }
+            let answer = try await cluster.deploy.baton("get", "lit://trainer@outputs/file", "copy")
+            #expect(answer.status == 0, "\(answer)")
+        }
+    }
+
+    @Test("An agent that was killed and started again serves at once")
+    func restartedOrigin() async throws {
+        try await Cluster.run("mkdir outputs; echo 1 > outputs/file") { cluster in
+            try await cluster.trainer.program.kill()
+            let again = try cluster.agent("trainer", root: cluster.trainer.root, flags: ["--share", "outputs"])
+            try await again.ready()
+            let answer = try await cluster.deploy.baton("get", "lit://trainer@outputs/file", "copy")
+            #expect(answer.status == 0, "\(answer)")
+        }
+    }
+
+    @Test("Ctrl-C ends baton get: nothing is left behind, and the origin stops")
+    func interrupt() async throws {
+        try await duringGet { cluster, get in
+            get.send(SIGINT)
+            let answer = try await get.output(within: .seconds(10))
+            #expect(answer.status != 0, "\(answer)")
+            try await eventually("the end of the transfer", within: .seconds(10)) {
+                try await leftovers(in: cluster.deploy).isEmpty
+            }
+            try await expectOld(cluster)
+            try await cluster.trainer.says("a transfer has failed", within: .seconds(10))
+            let next = try await cluster.deploy.baton("get", "--overwrite", "lit://trainer@outputs", "copy")
+            #expect(next.status == 0, "\(next)")
+        }
+    }
+
+    @Test("SIGTERM of the relay lets a running get end")
+    func drain() async throws {
+        try await Cluster.run("mkdir outputs; head -c 60000000 /dev/urandom > outputs/file") { cluster in
+            let get = try cluster.deploy.start(["get", "lit://trainer@outputs/file", "copy"])
+            try await underWay(get, in: cluster.deploy)
+            cluster.relay.program.send(SIGTERM)
+            let answer = try await get.output()
+            #expect(answer.status == 0, "\(answer)")
+            #expect(try await cluster.relay.program.status() == 0)
+            try await expectSame(cluster.trainer.root + "/outputs/file", cluster.deploy.root + "/copy")
+        }
+    }
+
+    @Test("A second SIGTERM ends the relay at once")
+    func secondSignal() async throws {
+        try await duringGet { cluster, get in
+            // A get that cannot end keeps the relay.
+            cluster.deploy.program.send(SIGSTOP)
+            defer { cluster.deploy.program.send(SIGCONT) }
+            cluster.relay.program.send(SIGTERM)
+            try await cluster.relay.says("shutting down")
+            #expect(cluster.relay.program.isRunning)
+            cluster.relay.program.send(SIGTERM)
+            #expect(try await cluster.relay.program.status(within: .seconds(5)) == 128 + SIGTERM)
+        }
+    }
+}

@@ -1,0 +1,142 @@
+/// One frame of the protocol, written and read by hand after chapter 2 of `Protocol/`: the tests share no code with what
+/// they test.
+struct RawFrame: Sendable, Equatable {
+    var type: UInt8
+    var flags: UInt8 = 0
+    var reserved: UInt16 = 0
+    var stream: UInt32 = 0
+    var payload: [UInt8] = []
+    /// What the header says of the payload, where that is not the truth.
+    var claimedLength: UInt32?
+
+    static let headerSize = 12
+
+    var bytes: [UInt8] {
+        (claimedLength ?? UInt32(payload.count)).wire + [type, flags] + reserved.wire + stream.wire + payload
+    }
+
+    /// The first frame in `bytes`, which is taken out of it; `nil` if it has not come whole.
+    static func take(from bytes: inout [UInt8]) -> RawFrame? {
+        guard bytes.count >= headerSize else { return nil }
+        let length = Int(UInt32(wire: bytes[0..<4]))
+        guard bytes.count >= headerSize + length else { return nil }
+        let frame = RawFrame(
+            type: bytes[4], flags: bytes[5], reserved: UInt16(wire: bytes[6..<8]), stream: UInt32(wire: bytes[8..<12]),
+            payload: Array(bytes[headerSize..<(headerSize + length)]))
+        bytes.removeFirst(headerSize + length)
+        return frame
+    }
+}
+
+// MARK: Messages, after chapters 3, 5 and 7
+
+extension RawFrame {
+    static func hello(
+        version: UInt16 = 1, capabilities: UInt64 = 0, maxStreams: UInt16 = 256, keepalive: UInt32 = 5000
+    ) -> RawFrame {
+        RawFrame(
+            type: 0x01, payload: version.wire + capabilities.wire + maxStreams.wire + keepalive.wire + short("test"))
+    }
+
+    static func join(_ ticket: [UInt8]) -> RawFrame {
+        RawFrame(type: 0x03, payload: UInt16(1).wire + [UInt8(ticket.count)] + ticket)
+    }
+
+    static let ping = RawFrame(type: 0x06, payload: UInt64(7).wire)
+
+    static func exists(_ path: String, of origin: String, deadline: UInt32 = 20_000, stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x10, stream: stream, payload: deadline.wire + short(origin) + long(path))
+    }
+
+    /// The answer to EXISTS: yes, the live work says so.
+    static func existsReply(stream: UInt32) -> RawFrame {
+        RawFrame(type: existsReply, stream: stream, payload: [1, 0])
+    }
+
+    static func cancel(stream: UInt32) -> RawFrame { RawFrame(type: 0x30, stream: stream, payload: UInt16(12).wire) }
+
+    static func credit(_ limit: UInt64, stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x31, stream: stream, payload: limit.wire)
+    }
+
+    static func get(_ path: String, of origin: String, credit: UInt64 = 1 << 20, stream: UInt32) -> RawFrame {
+        RawFrame(
+            type: 0x13, stream: stream, payload: UInt32(60_000).wire + short(origin) + long(path) + credit.wire)
+    }
+
+    enum Kind: UInt8 {
+        case file = 1
+        case directory = 2
+        case link = 3
+    }
+
+    /// A file, a directory or a link of a tree.
+    static func entry(
+        _ kind: Kind, _ path: String, size: UInt64 = 0, target: String = "", isLast: Bool = false, stream: UInt32
+    ) -> RawFrame {
+        RawFrame(
+            type: 0x40, flags: isLast ? 1 : 0, stream: stream,
+            payload: [kind.rawValue] + UInt16(0o644).wire + size.wire + UInt64(1_700_000_000).wire + UInt32(0).wire
+                + long(path) + long(target))
+    }
+
+    /// An ERROR of the owner without a path.
+    static func failure(code: UInt16, _ sentence: String, stream: UInt32) -> RawFrame {
+        RawFrame(type: error, stream: stream, payload: code.wire + [2] + long("") + long(sentence))
+    }
+
+    static func end(entries: UInt64, bytes: UInt64, stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x43, stream: stream, payload: entries.wire + bytes.wire + UInt64(0).wire)
+    }
+
+    static func chunk(_ data: [UInt8], checksum: UInt64, isLast: Bool, stream: UInt32) -> RawFrame {
+        RawFrame(
+            type: 0x41, flags: isLast ? 1 : 0, stream: stream, payload: UInt64(0).wire + checksum.wire + data)
+    }
+
+    private static func short(_ text: String) -> [UInt8] { [UInt8(text.utf8.count)] + text.utf8 }
+    private static func long(_ text: String) -> [UInt8] { UInt16(text.utf8.count).wire + text.utf8 }
+}
+
+extension RawFrame {
+    static let welcome: UInt8 = 0x02
+    static let joined: UInt8 = 0x04
+    static let ticket: UInt8 = 0x05
+    static let pong: UInt8 = 0x07
+    static let goAway: UInt8 = 0x08
+    static let get: UInt8 = 0x13
+    static let exists: UInt8 = 0x10
+    static let existsReply: UInt8 = 0x20
+    static let error: UInt8 = 0x2F
+    static let entry: UInt8 = 0x40
+    static let chunk: UInt8 = 0x41
+    static let end: UInt8 = 0x43
+
+    /// The code of a GOAWAY or an ERROR.
+    var code: UInt16 { UInt16(wire: payload.prefix(2)) }
+
+    /// The sentence of a GOAWAY, which stands behind code, last stream and reconnect.
+    var sentence: String { String(decoding: payload.dropFirst(12), as: UTF8.self) }
+
+    /// The ticket in a WELCOME: behind 28 bytes of numbers, the app and the work.
+    var ticketOfWelcome: [UInt8] {
+        var rest = payload.dropFirst(28)
+        for _ in 0..<2 { rest = rest.dropFirst(1 + Int(rest.first ?? 0)) }
+        return Array(rest.dropFirst().prefix(32))
+    }
+
+    /// The session's epoch in a WELCOME: behind the version and the capabilities.
+    var epochOfWelcome: UInt64 { UInt64(wire: payload.dropFirst(10).prefix(8)) }
+
+    /// The streams in a WELCOME that its receiver may have open: behind the epoch.
+    var maxStreamsOfWelcome: UInt32 { UInt32(wire: payload.dropFirst(18).prefix(2)) }
+
+    /// The ticket in a TICKET.
+    var ticketOfTicket: [UInt8] { Array(payload.dropFirst().prefix(32)) }
+}
+
+extension FixedWidthInteger {
+    fileprivate var wire: [UInt8] { withUnsafeBytes(of: bigEndian) { Array($0) } }
+
+    fileprivate init(wire bytes: ArraySlice<UInt8>) { self = bytes.reduce(0) { $0 << 8 | Self($1) } }
+}
