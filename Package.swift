@@ -58,7 +58,7 @@ let package = Package(
         .target(name: "Baton", dependencies: ["BatonTransport", nio], swiftSettings: strict),
         .target(
             name: "BatonCommandLine",
-            dependencies: ["BatonProtocol", logging, arguments, signals],
+            dependencies: ["BatonProtocol", "CLinux", logging, arguments, signals],
             swiftSettings: strict),
 
         // Programs

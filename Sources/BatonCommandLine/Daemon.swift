@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 public import Logging
 public import UnixSignals
@@ -21,6 +22,9 @@ public enum Daemon {
         StandardStream.write("ready \(place)\n", to: onStandardError ? STDERR_FILENO : STDOUT_FILENO)
         notify("READY=1")
     }
+
+    /// Keeps the memory of large buffers in the process.
+    public static func keepBuffers() { baton_keep_buffers() }
 
     /// Signals that end a daemon, one at a time.
     public static func endingSignals() async -> UnixSignalsSequence {

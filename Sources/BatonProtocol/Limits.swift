@@ -30,7 +30,7 @@ public enum Limits {
     public static let ticket = 32
     /// Exact length of a digest, in bytes.
     public static let digest = 32
-    /// Highest lane index that a dialer accepts.
+    /// Lanes that a session may have; their indexes begin at 0.
     public static let lanes: UInt8 = 8
 
     /// Streams that one side may have open towards the other.

@@ -93,7 +93,8 @@ actor Router: LoopActor {
         guard tickets[join.ticket] == key, let member = members[key], member.ticket == join.ticket else {
             throw ProtocolViolation(.badTicket, "the ticket of this lane is wrong, used or late")
         }
-        guard member.lane == nil else { throw ProtocolViolation(.badTicket, "the session has a lane already") }
+        // The dialer may know sooner than we that its lane is dead.
+        member.lane?.close(.replaced, "another lane has joined the session")
         tickets[join.ticket] = nil
         let session = member.session
         let fresh = try newTicket(for: key)
@@ -208,7 +209,7 @@ actor Router: LoopActor {
     ) {
         let routeKey = RouteKey(asker: ObjectIdentifier(asker), stream: stream)
         let reserved = owner.assumeIsolated { session in
-            session.reserve { event in
+            session.reserve(for: request) { event in
                 self.assumeIsolated { $0.answer(event, to: asker, routeKey, request) }
             }
         }
@@ -236,7 +237,6 @@ actor Router: LoopActor {
         case .progress: break
         case .reply(.error(let error)): fail(routeKey, asker, route.transfer, error)
         case .reply(let reply):
-            guard route.transfer == nil else { return }
             remove(routeKey)
             asker.reply(reply, on: routeKey.stream)
         case .lost(let error):

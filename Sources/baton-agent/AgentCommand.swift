@@ -51,6 +51,7 @@ struct AgentCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        Daemon.keepBuffers()
         let agent = Agent(try makeConfiguration(), logger: Daemon.logger("baton-agent", level: log.level))
         let hasCommand = !command.isEmpty
         let signals = await Daemon.endingSignals()

@@ -7,7 +7,7 @@ import Testing
 @testable import BatonFiles
 
 /// A directory of its own for one test, with an origin's and a receiver's root in it; removed at the end.
-final class Bench {
+final class Bench: Sendable {
     let top: String
     let origin: WorkFolder
     let receiver: WorkFolder
@@ -72,8 +72,11 @@ final class Bench {
             """)
     }
 
-    var stageNames: String {
-        get throws { try run("find . -name '.baton-stage-*'; ls receiver/.baton/stages receiver/.baton/swaps") }
+    /// Stages, their records and notes of swaps, wherever they are.
+    var leftovers: String {
+        get throws {
+            try run("find . -name '.baton-stage-*'; ls -A receiver/.baton/stages; ls -A receiver/.baton/swaps")
+        }
     }
 }
 

@@ -57,6 +57,11 @@ extension BatonError {
                 (.cannotCreate, "'\(name)' cannot be made: a directory above it has gone or is a dangling link")
             case .fileNameTooLong: (.cannotCreate, "'\(name)' cannot be made: its name is too long for the disk")
             case .fileTooLarge: (.cannotCreate, "'\(name)' cannot be made: a file is too large for the disk")
+            case .improperLink:
+                (
+                    .cannotCreate,
+                    "'\(name)' cannot be replaced: its file system (an image's layer?) cannot rename it; choose another"
+                )
             case .resourceBusy:
                 (.cannotCreate, "'\(name)' cannot be replaced: it is in use as a mount point")
             case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory:

@@ -14,9 +14,8 @@ struct BurstBuilder {
     /// Room for the largest ENTRY: with less a burst is full.
     static let smallestRoom = 16_384
 
-    init() {
-        buffer = ByteBufferAllocator().buffer(capacity: BurstBuilder.capacity)
-    }
+    /// - Parameter buffer: empty, with room for ``capacity`` bytes.
+    init(_ buffer: ByteBuffer) { self.buffer = buffer }
 
     var room: Int { BurstBuilder.capacity - buffer.readableBytes }
     var isFull: Bool { room < BurstBuilder.smallestRoom }

@@ -11,6 +11,7 @@ public final class TreeReader {
 
     private var walk: TreeWalk?
     private var file: FileReading?
+    private var ring = BufferRing(count: 8, capacity: BurstBuilder.capacity)
     private var counts = TreeEnd(entries: 0, bytes: 0, skipped: 0)
     private var hasBegun = false
     private var isDone = false
@@ -30,7 +31,7 @@ public final class TreeReader {
     ///   `tooLarge` for a path that is too long for the wire; each names the entry. After that the reader is of no use.
     public func nextBurst() throws(BatonError) -> LaneBurst? {
         if isDone { return nil }
-        var burst = BurstBuilder()
+        var burst = BurstBuilder(ring.take())
         do throws(FileFault) {
             while !burst.isFull, !isDone {
                 if let file, !file.isDone {
@@ -44,6 +45,7 @@ public final class TreeReader {
             isDone = true
             throw .reading(place.path(of: walk?.path ?? []), error)
         }
+        ring.keep(burst.buffer)
         return burst.burst
     }
 

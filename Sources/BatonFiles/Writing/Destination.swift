@@ -34,15 +34,18 @@ struct Destination {
         self.name = name
         self.folder = folder
         try judge(overwrite: overwrite)
-        try makeMissing()
+        do { try parents.makeMissing() } catch { throw .writing(path, error) }
     }
 
-    private mutating func makeMissing() throws(BatonError) {
-        do throws(Errno) {
-            try parents.makeMissing()
-        } catch {
-            throw .writing(path, error)
-        }
+    /// Finds the directory anew after it has gone, and makes it again.
+    mutating func reopen() throws(Errno) {
+        parents = try Destination.parents(of: path.componentNames, folder: folder)
+        try parents.makeMissing()
+    }
+
+    private static func parents(of names: [FileName], folder: WorkFolder) throws(Errno) -> ParentDirectories {
+        let from = folder.fromIdentity
+        return try ParentDirectories(to: names.dropLast()) { $0 == from }
     }
 
     /// Judges the directory and what is at the destination now.
@@ -75,6 +78,10 @@ struct Destination {
         guard found.kind == .directory else { return nil }
         if found.identity == folder.batonIdentity || found.identity == folder.fromIdentity {
             return "it is Baton's own folder"
+        }
+        // A path that is too long to be told is too long to mount something below it.
+        if let real = try? directory.place(of: name).realPath(), try MountTable().hasMount(below: real) {
+            return "a file system is mounted below it"
         }
         let holdsRoot = try folder.directory.isOrIsBelow { $0 == found.identity }
         return holdsRoot ? "it is the work's root directory or holds it" : nil

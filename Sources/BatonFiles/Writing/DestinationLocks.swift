@@ -17,6 +17,7 @@ public final class DestinationLocks: Sendable {
 
     private let state = Mutex(State())
 
+    /// No lock is held yet.
     public init() {}
 
     /// Takes the lock of `destination`, or fails at once.

@@ -3,6 +3,7 @@ public import SystemPackage
 
 /// What a finished get has put in place.
 public struct Publication: Sendable {
+    /// Of the top.
     public let kind: EntryKind
     /// Apparent bytes of the regular files.
     public let bytes: UInt64
@@ -55,20 +56,23 @@ struct Publisher {
     }
 
     private func attempt(overwrite: Bool) throws(Errno) -> Replacement {
-        let existing = try destination.existing() != nil
+        let directory = destination.directory
+        let replaces = overwrite ? try destination.existing() != nil : false
         do throws(Errno) {
-            let way: Descriptor.RenameWay = existing ? .exchanging : .withoutReplacing
-            try calls.rename(destination.directory, stage.name.fileName, destination.name, way)
-            return existing ? .exchanged : .nothing
+            try calls.rename(
+                directory, stage.name.fileName, destination.name, replaces ? .exchanging : .withoutReplacing)
+            return replaces ? .exchanged : .nothing
         } catch {
             guard error.meansNotOffered else { throw error }
         }
-        if existing {
+        if replaces {
             let swap = try Swap(of: destination, stage: stage, folder: folder)
             try swap.perform()
             return .swapped(swap)
         }
-        try destination.directory.rename(stage.name.fileName, to: destination.name)
+        // All that such a file system allows: look, then rename.
+        guard try destination.existing() == nil else { throw .fileExists }
+        try directory.rename(stage.name.fileName, to: destination.name)
         return .nothing
     }
 

@@ -4,12 +4,16 @@ extension Descriptor {
     /// Removes `name` and everything below it, whatever the modes of its directories; nothing if it does not exist.
     ///
     /// Links are removed, never followed; what is mounted below is never entered.
-    func removeTree(_ name: FileName) throws(FileFault) {
+    ///
+    /// - Returns: whether there was something.
+    @discardableResult
+    func removeTree(_ name: FileName) throws(FileFault) -> Bool {
         do throws(Errno) {
-            return try removeFile(name)
+            try removeFile(name)
+            return true
         } catch {
             switch error {
-            case .noSuchFileOrDirectory: return
+            case .noSuchFileOrDirectory: return false
             case .isDirectory, .notPermitted: break
             default: throw .system(error)
             }
@@ -17,7 +21,10 @@ extension Descriptor {
         // A directory to which somebody adds while it is emptied is tried again, but not for ever.
         for _ in 0..<8 {
             try empty(name)
-            do throws(Errno) { return try removeDirectory(name) } catch .directoryNotEmpty {} catch {
+            do throws(Errno) {
+                try removeDirectory(name)
+                return true
+            } catch .directoryNotEmpty {} catch {
                 throw .system(error)
             }
         }

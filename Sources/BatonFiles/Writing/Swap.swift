@@ -42,7 +42,7 @@ struct Swap {
                 throw error
             }
         } catch {
-            if (try? directory.status(of: old.fileName)) == nil { forget() }
+            if (try? exists(old.fileName)) == false { forget() }
             throw error
         }
     }
@@ -67,8 +67,8 @@ extension Swap {
         case restored
         /// The new content is in place, the old one gone.
         case completed
-        /// Somebody else put something at the destination: all is left as it is.
-        case undecided
+        /// Somebody else put something at the destination: all is left as it is, this stage of the new content, too.
+        case undecided(StageName)
     }
 
     /// Ends what a crash interrupted.
@@ -100,7 +100,7 @@ extension Swap {
             forget()
             return .restored
         }
-        if try exists(new.fileName) { return .undecided }
+        if try exists(new.fileName) { return .undecided(new) }
         try removeOld()
         return .completed
     }

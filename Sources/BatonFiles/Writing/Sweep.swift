@@ -15,6 +15,7 @@ extension WorkFolder {
     /// completed, stages are removed. Never follows a link. Only while no get of this folder is under way.
     public func sweep() -> SweepReport {
         var report = SweepReport()
+        var kept: Set<StageName> = []
         for note in WorkFolder.names(in: swaps) where StageName(token: note.bytes) != nil {
             guard let (path, outcome) = try? Swap.finish(note: note, in: self) else {
                 report.left.append(FilePath(bytes: note.bytes))
@@ -24,26 +25,29 @@ extension WorkFolder {
             case .nothingToDo: break
             case .restored: report.restored.append(path)
             case .completed: report.removed.append(path)
-            case .undecided: report.left.append(path)
+            case .undecided(let stage):
+                report.left.append(path)
+                kept.insert(stage)
             }
         }
-        for record in WorkFolder.names(in: stages) where StageName(token: record.bytes) != nil {
-            sweep(stage: record, into: &report)
+        for record in WorkFolder.names(in: stages) {
+            guard let stage = StageName(token: record.bytes), !kept.contains(stage) else { continue }
+            sweep(stage, record: record, into: &report)
         }
         return report
     }
 
-    private func sweep(stage record: FileName, into report: inout SweepReport) {
-        let path = FilePath(bytes: (try? stages.readNote(record, atMost: 16_384)) ?? [])
-        let names = path.componentNames
+    private func sweep(_ stage: StageName, record: FileName, into report: inout SweepReport) {
+        var path = FilePath(bytes: record.bytes)
         do throws(FileFault) {
-            // A record that was cut short, or says something else, names no stage: nothing was made under it.
-            if let name = names.last, name == StageName(token: record.bytes)?.fileName {
+            path = FilePath(bytes: try faulting { () throws(Errno) in try stages.readNote(record, atMost: 16_384) })
+            let names = path.componentNames
+            // A record that was cut short names no stage: nothing was made under it.
+            if names.last == stage.fileName {
                 let parents = try faulting { () throws(Errno) in
                     try ParentDirectories(to: names.dropLast(), followingLinks: false)
                 }
-                if parents.missing.isEmpty, (try? parents.directory.status(of: name)) != nil {
-                    try parents.directory.removeTree(name)
+                if parents.missing.isEmpty, try parents.directory.removeTree(stage.fileName) {
                     report.removed.append(path)
                 }
             }

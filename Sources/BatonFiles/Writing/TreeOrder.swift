@@ -10,6 +10,7 @@ public struct TreeLimits: Sendable {
     /// Data bytes of all files together, holes not counted.
     public var bytes: UInt64 = 1 << 60
 
+    /// The defaults.
     public init() {}
 }
 

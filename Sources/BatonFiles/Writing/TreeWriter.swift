@@ -5,14 +5,22 @@ public import SystemPackage
 /// Receives one tree: judges every message, builds the tree in a stage beside the destination, and publishes it whole.
 /// Blocking; for one owner. Whoever drops it unpublished leaves nothing behind.
 public final class TreeWriter {
-    private let destination: Destination
+    private enum State {
+        case receiving
+        /// A message was refused or could not be written: the tree can no longer become whole.
+        case failed
+        /// Published, or given up.
+        case over
+    }
+
+    private var destination: Destination
     private let overwrite: Bool
     private let folder: WorkFolder
     private let calls: FileSystemCalls
 
     private var order: TreeOrder
     private var stage: Stage?
-    private var isPublished = false
+    private var state = State.receiving
     private var kind = EntryKind.other
     /// Directories get their modes and times when they are left: their content must come first.
     private var directories = DirectoryStack<TreeEntry>()
@@ -54,12 +62,19 @@ public final class TreeWriter {
     /// - Throws: ``BatonError`` `corrupt` for what the protocol does not allow, `tooLarge` for what is over the limits,
     ///   `noSpace`, `permission` or `cannotCreate` for what the disk refuses. After that only ``discard()`` is of use.
     public func receive(_ message: Message) throws(BatonError) {
+        guard state == .receiving else { throw TreeWriter.misuse("a message came for a tree that is over") }
+        state = .failed
+        try take(message)
+        state = .receiving
+    }
+
+    private func take(_ message: Message) throws(BatonError) {
         switch message {
         case .entry(let entry):
             let left = try order.admit(entry)
             try writing { () throws(FileFault) in
                 try leave(left)
-                try create(entry)
+                try entry.path.isRoot ? createTop(entry) : create(entry)
             }
         case .chunk(let chunk):
             try order.admit(chunk)
@@ -81,12 +96,12 @@ public final class TreeWriter {
     /// - Throws: ``BatonError`` `alreadyExists`, `cannotCreate`, `permission`, `noSpace`; what was at the destination is
     ///   untouched then.
     public func publish() throws(BatonError) -> Publication {
-        guard order.isComplete, let stage, !isPublished else {
-            throw BatonError(.internal, "a tree was to be published before it had come whole")
+        guard order.isComplete, let stage, state == .receiving else {
+            throw TreeWriter.misuse("a tree was to be published before it had come whole")
         }
         let publisher = Publisher(destination: destination, stage: stage, folder: folder, calls: calls)
         let replacement = try publisher.publish(overwrite: overwrite)
-        isPublished = true
+        state = .over
         let leftover = publisher.removeOld(replacement)
         var isAtomic = true
         if case .swapped = replacement { isAtomic = false }
@@ -97,13 +112,17 @@ public final class TreeWriter {
 
     /// Gives up: removes the stage, its record and the directories that were made for the destination.
     public func discard() {
-        guard !isPublished else { return }
-        isPublished = true
+        guard state != .over else { return }
+        state = .over
         file = nil
         directories = DirectoryStack()
         // What cannot be removed now stays recorded for the next sweep.
         try? stage?.remove()
         destination.removeMade()
+    }
+
+    private static func misuse(_ what: String) -> BatonError {
+        BatonError(.internal, "\(what): this is a mistake in Baton")
     }
 
     private func writing(_ body: () throws(FileFault) -> Void) throws(BatonError) {
@@ -120,34 +139,45 @@ public final class TreeWriter {
 extension TreeWriter {
     private func create(_ entry: TreeEntry) throws(FileFault) {
         try faulting { () throws(Errno) in
-            let (parent, name) = try place(of: entry)
-            switch entry.kind {
-            case .file:
-                file = (try parent.createFile(name), entry, 0)
-                files += 1
-                bytes = bytes.addingReportingOverflow(entry.size).partialValue
-                if entry.isLast { try finishFile() }
-            case .directory:
-                let directory = try parent.createDirectory(name)
-                directories.push(directory, identity: try directory.status().identity, entry)
-            case .symbolicLink:
-                try parent.createLink(name, to: FileName(entry.target))
-                try parent.setModified(entry.modified, ofLink: name)
-            case .other: throw .invalidArgument
-            }
+            guard let directory = directories.current else { throw .notDirectory }
+            try create(entry, FileName(entry.path.name), in: directory)
         }
     }
 
-    /// The top is the stage itself; everything else lies in the directory that is open.
-    private func place(of entry: TreeEntry) throws(Errno) -> (Descriptor, FileName) {
-        guard entry.path.isRoot else {
-            guard let directory = directories.current else { throw .notDirectory }
-            return (directory, FileName(entry.path.name))
-        }
+    /// The top of the tree is the stage itself.
+    private func createTop(_ entry: TreeEntry) throws(FileFault) {
         kind = entry.kind
-        let stage = try Stage(beside: destination, folder: folder)
-        self.stage = stage
-        return (stage.directory, stage.name.fileName)
+        try faulting { () throws(Errno) in
+            for _ in 0..<8 {
+                let stage = try Stage(beside: destination, folder: folder)
+                self.stage = stage
+                do throws(Errno) {
+                    return try create(entry, stage.name.fileName, in: stage.directory)
+                } catch .noSuchFileOrDirectory {
+                    // A get that failed took away the directory that it had made and that this one wanted to use, too.
+                    stage.forget()
+                    try destination.reopen()
+                }
+            }
+            throw .noSuchFileOrDirectory
+        }
+    }
+
+    private func create(_ entry: TreeEntry, _ name: FileName, in parent: Descriptor) throws(Errno) {
+        switch entry.kind {
+        case .file:
+            file = (try parent.createFile(name), entry, 0)
+            files += 1
+            bytes = bytes.addingReportingOverflow(entry.size).partialValue
+            if entry.isLast { try finishFile() }
+        case .directory:
+            let directory = try parent.createDirectory(name)
+            directories.push(directory, identity: try directory.status().identity, entry)
+        case .symbolicLink:
+            try parent.createLink(name, to: FileName(entry.target))
+            try parent.setModified(entry.modified, ofLink: name)
+        case .other: throw .invalidArgument
+        }
     }
 
     private func write(_ chunk: Chunk) throws(FileFault) {

@@ -111,8 +111,8 @@ public struct ConnectionMachine: Sendable {
 }
 
 /// What one peer may still do in this second before it counts as a flood (chapter 9).
-struct FloodBudget: Sendable {
-    enum Kind {
+public struct FloodBudget: Sendable {
+    public enum Kind: Sendable {
         case pings
         case cancels
         case opens
@@ -124,7 +124,10 @@ struct FloodBudget: Sendable {
     private var opens = Limits.PerSecond.opens
     private var lateFrames = Limits.PerSecond.lateFrames
 
-    mutating func spend(_ kind: Kind) throws(ProtocolViolation) {
+    public init() {}
+
+    /// - Throws: `flood` when there is nothing left.
+    public mutating func spend(_ kind: Kind) throws(ProtocolViolation) {
         let left: Int
         switch kind {
         case .pings: (pings, left) = (pings - 1, pings)

@@ -10,7 +10,7 @@ public struct LaneBurst: Sendable {
     public var payload: Int
     /// Ends with END or ERROR: nothing follows on the stream.
     public var isTerminal: Bool
-    /// Nothing but END or ERROR, which need no credit.
+    /// False for nothing but END or ERROR.
     public var needsCredit: Bool
 
     public init(

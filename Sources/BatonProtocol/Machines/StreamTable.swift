@@ -17,11 +17,17 @@ public struct StreamTable: Sendable {
         case late
     }
 
+    /// A stream that the peer has opened.
+    private struct Served: Sendable {
+        let request: FrameType
+        var isCancelled = false
+    }
+
     private let role: ConnectionRole
-    /// Streams that we have open towards the peer.
-    private var ours: Set<StreamID> = []
-    /// Streams that the peer has open towards us; true: it has cancelled.
-    private var theirs: [StreamID: Bool] = [:]
+    /// Streams that we have open towards the peer, and with which request.
+    private var ours: [StreamID: FrameType] = [:]
+    /// Streams that the peer has open towards us.
+    private var theirs: [StreamID: Served] = [:]
     private var nextID: StreamID
     private var lastOpenedByPeer: StreamID = 0
     private var budget = FloodBudget()
@@ -41,18 +47,17 @@ public struct StreamTable: Sendable {
 
     public var lastPeerStream: StreamID { lastOpenedByPeer }
     public var isIdle: Bool { ours.isEmpty && theirs.isEmpty }
-    public var openedByUs: Set<StreamID> { ours }
 
-    /// A new stream of ours; `nil` if the peer takes no more at once or the ids of this session are used up.
-    public mutating func open() -> StreamID? {
+    /// A new stream of ours for `request`; `nil` if the peer takes no more at once or the ids of this session are used up.
+    public mutating func open(_ request: Request) -> StreamID? {
         guard ours.count < Int(allowedByPeer), nextID < StreamID.max - 1 else { return nil }
         defer { nextID += 2 }
-        ours.insert(nextID)
+        ours[nextID] = request.type
         return nextID
     }
 
     /// A stream of ours has ended elsewhere: with END or ERROR on a lane.
-    public mutating func settle(_ stream: StreamID) { ours.remove(stream) }
+    public mutating func settle(_ stream: StreamID) { ours[stream] = nil }
 
     /// The work for a stream of the peer has stopped and its last frame is sent. False if it was not open.
     public mutating func finish(_ stream: StreamID) -> Bool { theirs.removeValue(forKey: stream) != nil }
@@ -67,25 +72,32 @@ public struct StreamTable: Sendable {
         switch try Message(frame) {
         case .request(let request): return try receive(request, on: stream)
         case .reply(let reply):
-            guard ours.remove(stream) != nil else { return try late(stream, openedByUs: true) }
+            guard let request = ours[stream] else { return try late(stream, openedByUs: true) }
+            guard reply.answers(request) else { throw unexpected(frame) }
+            ours[stream] = nil
             return .replied(stream, reply)
         case .progress(let progress):
-            guard ours.contains(stream) else { return try late(stream, openedByUs: true) }
+            guard let request = ours[stream] else { return try late(stream, openedByUs: true) }
+            guard request == .fetch else { throw unexpected(frame) }
             return .progress(stream, progress)
         case .cancel(let code):
             try budget.spend(.cancels)
-            guard theirs[stream] == false else { return try late(stream, openedByUs: false) }
-            theirs[stream] = true
+            guard theirs[stream]?.isCancelled == false else { return try late(stream, openedByUs: false) }
+            theirs[stream]?.isCancelled = true
             return .cancelled(stream, code)
         case .credit(let limit):
-            guard theirs[stream] != nil else { return try late(stream, openedByUs: false) }
+            guard let served = theirs[stream] else { return try late(stream, openedByUs: false) }
+            guard served.request == .get else { throw unexpected(frame) }
             return .credit(stream, limit)
         case .ticket(let ticket):
             guard role == .dialer else { throw ProtocolViolation(.unexpectedFrame, "a ticket from a dialer") }
             return .ticket(ticket)
-        default:
-            throw ProtocolViolation(.unexpectedFrame, "a \(frame.type) frame on stream \(stream)")
+        default: throw unexpected(frame)
         }
+    }
+
+    private func unexpected(_ frame: Frame) -> ProtocolViolation {
+        ProtocolViolation(.unexpectedFrame, "a \(frame.type) frame does not fit stream \(frame.stream)")
     }
 
     private mutating func receive(_ request: Request, on stream: StreamID) throws(ProtocolViolation) -> Event {
@@ -98,7 +110,7 @@ public struct StreamTable: Sendable {
         }
         lastOpenedByPeer = stream
         guard !isDraining, theirs.count < Int(allowedToPeer) else { return .refused(stream) }
-        theirs[stream] = false
+        theirs[stream] = Served(request: request.type)
         return .opened(stream, request)
     }
 

@@ -33,6 +33,19 @@ public enum Reply: Hashable, Sendable {
         }
     }
 
+    /// Whether this can be the answer to a request of this type. ERROR answers all; END, on the lane, a GET that went well.
+    func answers(_ request: FrameType) -> Bool {
+        switch self {
+        case .exists: request == .exists
+        case .stat: request == .stat
+        case .list: request == .list
+        case .echo: request == .echo
+        case .share: request == .share
+        case .fetch: request == .fetch
+        case .error: true
+        }
+    }
+
     init(_ type: FrameType, _ fields: inout PayloadReader) throws(ProtocolViolation) {
         switch type {
         case .existsReply: self = .exists(try fields.flag("exists"), source: try fields.value("source"))

@@ -7,9 +7,6 @@ internal import NIOCore
 /// A `BIO` of our own lets OpenSSL read right out of the buffers that the network filled, and write right into those that go
 /// to the network. A memory BIO would copy once more in each direction.
 final class CiphertextBIO {
-    /// The capacity of an output buffer: as much as one write to the network should take.
-    static let outputCapacity = 128 << 10
-
     /// How much longer a record is than its plaintext: header, content type, tag.
     static let recordOverhead = 22
     /// The most plaintext in a record.
@@ -65,6 +62,9 @@ final class CiphertextBIO {
             return nil
         }
         outputCount -= next.readableBytes
+        if next.storageCapacity == OutputBuffers.capacity {
+            OutputBuffers.ofThisThread.note(next)
+        }
         return next
     }
 
@@ -100,8 +100,11 @@ final class CiphertextBIO {
             if output.readableBytes > 0 {
                 fullOutput.append(output)
             }
-            let capacity = min(max(expectedOutput, bytes.count), max(Self.outputCapacity, bytes.count))
-            output = ByteBufferAllocator().buffer(capacity: capacity)
+            // A buffer's capacity is rounded up to a power of two: what is more than half the full one is the full one.
+            let needed = max(expectedOutput, bytes.count)
+            output =
+                needed > OutputBuffers.capacity / 2
+                ? OutputBuffers.ofThisThread.take() : ByteBufferAllocator().buffer(capacity: needed)
         }
         output.writeBytes(bytes)
         expectedOutput = max(0, expectedOutput - bytes.count)

@@ -5,11 +5,12 @@ internal import NIOCore
 ///
 /// It belongs to one event loop at a time. To move it to another, take it from its handler with ``TLSHandler/detach()``, which
 /// hands it over as `sending`: nothing refers to it any more, so the other loop may have it. OpenSSL does not mind, its objects
-/// belong to no thread. For example:
+/// belong to no thread. In one turn of the old loop, so that the old channel reads nothing in between:
 ///
 ///     let connection = try handler.detach()
 ///     let box = NIOLoopBoundBox.makeBoxSendingValue(connection, eventLoop: other)
-///     other.execute { /* on the new channel */ TLSHandler(connection: box.value) }
+///     // … duplicate the socket, close the old channel; then, for the new channel, on the other loop:
+///     TLSHandler(connection: box.value)
 public final class TLSConnection {
     /// The peer's certificate, once the handshake is done.
     public private(set) var peer: PeerCertificate?
@@ -89,7 +90,7 @@ public final class TLSConnection {
             case SSL_ERROR_WANT_READ:
                 return false
             case SSL_ERROR_ZERO_RETURN:
-                throw TLSError(.closed, "the peer closed the connection during the TLS handshake")
+                throw TLSError(.truncated, "the peer closed the connection during the TLS handshake")
             default:
                 throw failure()
             }

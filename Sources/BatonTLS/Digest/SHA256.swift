@@ -2,8 +2,8 @@ internal import COpenSSL
 
 /// A running SHA-256 digest.
 ///
-/// It holds its state itself: nothing is allocated, nothing can fail.
-public struct SHA256: ~Copyable {
+/// It is a plain value: nothing is allocated, nothing can fail, and a copy goes on by itself.
+public struct SHA256: Sendable {
     /// The length of a digest in bytes.
     public static let byteCount = 32
 
@@ -27,8 +27,8 @@ public struct SHA256: ~Copyable {
         }
     }
 
-    /// Ends the digest and returns its 32 bytes.
-    public consuming func finalize() -> [UInt8] {
+    /// The 32 bytes of the digest of what has been added so far.
+    public func finalize() -> [UInt8] {
         var state = state
         return [UInt8](unsafeUninitializedCapacity: Self.byteCount) { digest, count in
             shim_SHA256_Final(digest.baseAddress, &state)

@@ -66,5 +66,6 @@ public struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
         self.refusedCertificate = certificate
     }
 
+    /// The message.
     public var description: String { message }
 }

@@ -12,9 +12,13 @@ public import NIOCore
 /// - When the peer sends close_notify, the channel is closed: there is no half-closed state. When the peer's end comes without
 ///   close_notify, the error `truncated` is fired before the channel becomes inactive.
 public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
+    /// Ciphertext from the network.
     public typealias InboundIn = ByteBuffer
+    /// Plaintext of the peer.
     public typealias InboundOut = ByteBuffer
+    /// Plaintext for the peer.
     public typealias OutboundIn = ByteBuffer
+    /// Ciphertext for the network.
     public typealias OutboundOut = ByteBuffer
 
     /// How long a closing channel waits without progress.
@@ -37,6 +41,8 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var plaintext = OutboundPlaintext()
     private var hasDelivered = false
     private var linger: Scheduled<Void>?
+    /// Of whoever closes the channel: kept when the channel has closed.
+    private var closePromise: EventLoopPromise<Void>?
 
     /// A handler for a connection on which nothing has been said yet, or for one that another handler has detached: then
     /// there is no handshake and no ``TLSHandshakeCompleted``.
@@ -67,21 +73,28 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Coming and going
 
+    /// Starts the handshake if the channel is active already.
     public func handlerAdded(context: ChannelHandlerContext) {
         if context.channel.isActive {
             start(context)
         }
     }
 
+    /// Starts the handshake.
     public func channelActive(context: ChannelHandlerContext) {
         start(context)
         context.fireChannelActive()
     }
 
+    /// Forgets the connection, without close_notify.
     public func handlerRemoved(context: ChannelHandlerContext) {
+        if state == .closing {
+            context.channel.close(promise: takeClosePromise())
+        }
         end()
     }
 
+    /// Fires `truncated` first if the peer has not announced the end.
     public func channelInactive(context: ChannelHandlerContext) {
         let wasHandshaking = state == .handshaking
         let isCutShort = wasHandshaking || state == .open
@@ -92,6 +105,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelInactive()
     }
 
+    /// Takes the end of the input without close_notify for a truncated connection.
     public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case ChannelEvent.inputClosed = event, state == .handshaking || state == .open {
             fail(context, Self.truncated(duringHandshake: state == .handshaking))
@@ -117,16 +131,19 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         linger?.cancel()
         linger = nil
         failWrites()
+        takeClosePromise()?.succeed()
     }
 
     // MARK: Inbound
 
+    /// Decrypts, or takes the handshake on.
     public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard let connection, state == .handshaking || state == .open else { return }
         connection.receive(unwrapInboundIn(data))
         proceed(context, connection)
     }
 
+    /// Reads again if what came was no plaintext yet.
     public func channelReadComplete(context: ChannelHandlerContext) {
         if !hasDelivered, state != .inert {
             // Who reads by hand has asked for plaintext and got none: neither a part of a record nor a handshake counts.
@@ -143,8 +160,9 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         if state == .open {
             deliver(context, connection)
         }
-        // What OpenSSL itself had to say: a flight of the handshake, an answer to a key update.
-        if connection.ciphertextCount > 0 {
+        // What OpenSSL itself had to say: a flight of the handshake, an answer to a key update. A connection that has been
+        // detached meanwhile may already be in use on another loop.
+        if state != .inert, connection.ciphertextCount > 0 {
             emit(context, connection, promise: nil)
             context.flush()
         }
@@ -190,6 +208,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Outbound
 
+    /// Keeps plaintext until it is flushed.
     public func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch state {
         case .idle, .handshaking, .open:
@@ -200,6 +219,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
+    /// Encrypts what has been written and flushes it on.
     public func flush(context: ChannelHandlerContext) {
         plaintext.flush()
         encryptFlushed(context)
@@ -221,7 +241,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
                 } else {
                     try gather(data, into: &gathered, connection)
                 }
-                if gathered.readableBytes == 0, connection.ciphertextCount >= CiphertextBIO.outputCapacity {
+                if gathered.readableBytes == 0, connection.ciphertextCount >= OutputBuffers.capacity {
                     emit(context, connection, promise: plaintext.takePromise())
                 }
             }
@@ -277,6 +297,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: The end
 
+    /// Closes the channel as the type describes; one direction alone cannot be closed.
     public func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         guard mode == .all else {
             promise?.fail(ChannelError.operationUnsupported)
@@ -284,10 +305,14 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
         switch state {
         case .open:
-            context.channel.closeFuture.cascade(to: promise)
+            closePromise = promise
             finish(context, peerHasEnded: false)
         case .closing:
-            context.channel.closeFuture.cascade(to: promise)
+            if let closePromise {
+                closePromise.futureResult.cascade(to: promise)
+            } else {
+                closePromise = promise
+            }
         case .idle, .handshaking, .inert:
             state = .inert
             failWrites()
@@ -316,7 +341,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         written.futureResult.assumeIsolated().whenComplete { [self] _ in
             guard state == .closing else { return }
             if peerHasEnded {
-                context.close(mode: .all, promise: nil)
+                context.close(mode: .all, promise: takeClosePromise())
             } else {
                 context.close(mode: .output, promise: nil)
                 context.read()
@@ -334,9 +359,14 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
             if left < buffered, buffered != .max || left > 0 {
                 awaitEnd(context, buffered: left)
             } else {
-                context.close(mode: .all, promise: nil)
+                context.close(mode: .all, promise: takeClosePromise())
             }
         }
+    }
+
+    private func takeClosePromise() -> EventLoopPromise<Void>? {
+        defer { closePromise = nil }
+        return closePromise
     }
 
     private func failWrites(_ error: TLSError? = nil) {

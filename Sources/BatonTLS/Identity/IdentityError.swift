@@ -13,6 +13,7 @@ public enum IdentityError: Error, Sendable, Hashable, CustomStringConvertible {
     /// A part of the URI is empty, too long, or holds characters that are not allowed.
     case badName(String, of: String)
 
+    /// What is wrong, in a sentence.
     public var description: String {
         switch self {
         case .malformedNames(let why):

@@ -23,6 +23,20 @@ public struct PeerCertificate: Sendable, Equatable {
     /// The end of its validity in UTC, for example `2030-01-31T12:00:00Z`.
     public var notAfter: String
 
+    /// Names every part, for example in a test of code that judges certificates.
+    public init(
+        uriNames: [String], dnsNames: [String], ipAddresses: [String], malformation: String?, serial: String,
+        subject: String, notAfter: String
+    ) {
+        self.uriNames = uriNames
+        self.dnsNames = dnsNames
+        self.ipAddresses = ipAddresses
+        self.malformation = malformation
+        self.serial = serial
+        self.subject = subject
+        self.notAfter = notAfter
+    }
+
     /// One line that lets a person find the certificate: its URI or else its subject, and its serial number.
     public var summary: String {
         let name = uriNames.first?.printable ?? (subject.isEmpty ? "no subject" : "subject \(subject)")

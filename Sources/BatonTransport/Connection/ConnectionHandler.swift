@@ -234,9 +234,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
         reason = reason ?? BatonError(violation.code, violation.message)
         let goAway = GoAway(code: violation.code, message: violation.message)
         isReading = false
+        context.channel.sendAndClose(goAway)
         finish()
         state = .closing
-        context.channel.sendAndClose(goAway)
     }
 
     private func end() {

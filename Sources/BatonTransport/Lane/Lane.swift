@@ -41,6 +41,7 @@ public actor Lane: LoopActor {
     private var touched: [StreamID] = []
     private var scheduler = LaneScheduler()
     private var observers: [StreamID: OutflowObserver] = [:]
+    private var lateFrames = FloodBudget()
     private var isOver = false
 
     private struct Inbound {
@@ -89,7 +90,11 @@ public actor Lane: LoopActor {
     private func receive(_ frame: Frame) throws(ProtocolViolation) {
         let verdict = inbound.withLock { table -> Result<Bool, ProtocolViolation> in
             Result { () throws(ProtocolViolation) in
-                guard table[frame.stream] != nil else { return false }
+                guard table[frame.stream] != nil else {
+                    // It crossed the end of its stream.
+                    try lateFrames.spend(.lateFrames)
+                    return false
+                }
                 try table[frame.stream]?.window.receive(frame.payload.readableBytes, isTerminal: frame.isTerminal)
                 let isFirst = table[frame.stream]?.batch.isEmpty ?? false
                 table[frame.stream]?.batch.append(frame)
@@ -221,6 +226,7 @@ public actor Lane: LoopActor {
 
     /// A receiver that takes nothing for so long does not get to hold memory any longer.
     private func endStalled() {
+        lateFrames = FloodBudget()
         for stream in scheduler.tick(stalledFor: Limits.stalledSeconds) {
             let message = "the receiver has taken nothing for \(Limits.stalledSeconds) seconds"
             end(stream, with: BatonError(.deadline, message))
@@ -236,6 +242,11 @@ public actor Lane: LoopActor {
 
     public nonisolated func close() {
         channel.close(promise: nil)
+    }
+
+    /// Says why, then closes.
+    public nonisolated func close(_ code: ErrorCode, _ message: String) {
+        onLoop { $0.channel.sendAndClose(GoAway(code: code, message: message)) }
     }
 
     private func end(_ error: BatonError) {
@@ -267,6 +278,9 @@ extension Lane: ConnectionOwner {
     public nonisolated func received(_ frame: Frame) throws(ProtocolViolation) {
         let result = assumeIsolated { lane in
             Result { () throws(ProtocolViolation) in try lane.receive(frame) }
+        }
+        if case .failure(let violation) = result, violation.code == .flowControl {
+            session.close(violation.code, violation.message)
         }
         try result.get()
     }

@@ -38,8 +38,8 @@ public actor Session: LoopActor {
     /// the order in which they are given out.
     ///
     /// - Returns: `nil` if the peer takes no more streams now, or the session is over.
-    public func reserve(onEvent: @escaping @Sendable (StreamEvent) -> Void) -> StreamID? {
-        guard !isOver, let stream = streams.open() else { return nil }
+    public func reserve(for request: Request, onEvent: @escaping @Sendable (StreamEvent) -> Void) -> StreamID? {
+        guard !isOver, let stream = streams.open(request) else { return nil }
         handlers[stream] = onEvent
         return stream
     }
@@ -51,12 +51,12 @@ public actor Session: LoopActor {
 
     /// Opens a stream with a request. `prepare` is called with its id before the request is sent.
     ///
-    /// - Returns: as ``reserve(onEvent:)``.
+    /// - Returns: as ``reserve(for:onEvent:)``.
     public func open(
         _ request: Request, prepare: @Sendable (StreamID) -> Void = { _ in },
         onEvent: @escaping @Sendable (StreamEvent) -> Void
     ) -> StreamID? {
-        guard let stream = reserve(onEvent: onEvent) else { return nil }
+        guard let stream = reserve(for: request, onEvent: onEvent) else { return nil }
         prepare(stream)
         start(stream, with: request)
         return stream
