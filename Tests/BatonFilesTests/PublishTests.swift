@@ -121,11 +121,11 @@ import Testing
         #expect(try bench.leftovers == "")
     }
 
-    @Test func `old content that cannot be removed does not fail the get, and the next sweep removes it`() throws {
+    @Test(.enabled(if: geteuid() == 0, "takes another user's files"))
+    func `old content that cannot be removed does not fail the get, and the next sweep removes it`() throws {
         try bench.run("mkdir -p receiver/copy/held; echo old > receiver/copy/held/f")
         try bench.give()
         // Another user's directory that is not empty: an ordinary user can move it, but not empty it.
-        guard geteuid() == 0 else { return }
         try bench.run("chown -R 0 receiver/copy/held")
         let publication = try asOrdinaryUser { try bench.get("tree", to: copy, overwrite: true) }
         let leftover = try #require(publication.leftover)

@@ -84,6 +84,21 @@ import Testing
         #expect(try bench.run("du -k receiver/copy | cut -f1 | awk '{print ($1 < 300)}'") == "1\n")
     }
 
+    @Test func `a piece before a hole that is too small to stand alone takes some of the hole along`() throws {
+        // The first burst has no room for the last 67 bytes of the first 256 KiB.
+        try bench.run(
+            """
+            head -c 262144 /dev/urandom > origin/file; truncate -s 1M origin/file
+            echo end >> origin/file; du -k origin/file | awk '{print ($1 < 512)}' | grep 1
+            """)
+        let sizes = try messages(bench.shared("file").open(PathName("file"), stream: 1)).compactMap { message in
+            if case .chunk(let chunk) = message { chunk.data.readableBytes } else { nil }
+        }
+        #expect(sizes == [262_077, 512, 4])
+        try bench.get("file", to: bench.receiverRoot + "/file")
+        try bench.run("cmp origin/file receiver/file")
+    }
+
     @Test func `two hundred levels arrive, also where the whole path is longer than the kernel takes`() throws {
         try bench.run(
             """

@@ -167,7 +167,7 @@ import Testing
             let error = try expectError(.permission) { try bench.get("tree", to: bench.receiverRoot + "/copy") }
             #expect(error.path == (try PathName(closed)))
         }
-        #expect(try bench.run("ls receiver") == "")
+        #expect(try bench.run("chmod 700 origin/\(closed); ls receiver") == "")
         #expect(try bench.leftovers == "")
     }
 

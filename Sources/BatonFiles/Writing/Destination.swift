@@ -26,10 +26,7 @@ struct Destination {
         guard let name = names.last else { throw .refused(path, "it is the root of the file system") }
         guard name != .parent else { throw .refused(path, "it must end with the name of the copy") }
         guard !StageName.matches(name) else { throw .refused(path, "names like this are Baton's own") }
-        let from = folder.fromIdentity
-        do { parents = try ParentDirectories(to: names.dropLast()) { $0 == from } } catch {
-            throw .writing(path, error)
-        }
+        do { parents = try Destination.parents(of: names, folder: folder) } catch { throw .writing(path, error) }
         self.path = path
         self.name = name
         self.folder = folder
