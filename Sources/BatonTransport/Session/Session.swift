@@ -14,6 +14,8 @@ public actor Session: LoopActor {
     private var handlers: [StreamID: @Sendable (StreamEvent) -> Void] = [:]
     /// When streams of ours expire. Looked at once a second: a timer of its own for each would cost more than the request.
     private var expiries: [StreamID: (deadline: NIODeadline, action: @Sendable () -> Void)] = [:]
+    /// Until when the peer's streams want an answer. A GET is not among them: once it has begun, credit keeps it going.
+    private var deadlines: [StreamID: NIODeadline] = [:]
     private var isOver = false
     /// Set while the session drains.
     private var drainDeadline: NIODeadline?
@@ -107,6 +109,7 @@ public actor Session: LoopActor {
     /// Ends a stream of the peer. Without effect if it has ended.
     public nonisolated func reply(_ reply: Reply, on stream: StreamID) {
         onLoop { session in
+            session.deadlines[stream] = nil
             guard session.streams.finish(stream) else { return }
             session.channel.send(.reply(reply), stream: stream)
         }
@@ -166,11 +169,12 @@ public actor Session: LoopActor {
 
     private func receive(_ frame: Frame) throws(ProtocolViolation) {
         switch try streams.receive(frame) {
-        case .opened(let stream, let request): delegate.session(self, received: request, on: stream)
+        case .opened(let stream, let request): take(request, on: stream)
         case .refused(let stream):
             let message =
                 streams.isDraining
-                ? "the other side is shutting down; try again" : "too many requests at once; try again when some have ended"
+                ? "the other side is shutting down; try again"
+                : "too many requests at once; try again when some have ended"
             channel.send(.reply(.error(BatonError(.busy, message, saidBy: .relay))), stream: stream)
         case .replied(let stream, let reply):
             expiries[stream] = nil
@@ -180,6 +184,27 @@ public actor Session: LoopActor {
         case .credit(let stream, let limit): delegate.session(self, granted: limit, to: stream)
         case .ticket(let ticket): delegate.session(self, received: ticket)
         case .late: break
+        }
+    }
+
+    private func take(_ request: Request, on stream: StreamID) {
+        guard request.deadline > 0 else {
+            let error = BatonError(.deadline, "the deadline had passed before the request came", path: request.path)
+            return reply(.error(error), on: stream)
+        }
+        if case .get = request.operation {
+        } else {
+            deadlines[stream] = .now() + .milliseconds(Int64(request.deadline))
+        }
+        delegate.session(self, received: request, on: stream)
+    }
+
+    /// Stops the work for answers that nobody waits for any more.
+    private func enforceDeadlines() {
+        let now = NIODeadline.now()
+        for (stream, deadline) in deadlines where deadline <= now {
+            deadlines[stream] = nil
+            if streams.isServing(stream) { delegate.session(self, cancelled: stream, because: .deadline) }
         }
     }
 
@@ -206,6 +231,7 @@ extension Session: ConnectionOwner {
         assumeIsolated { session in
             session.streams.tick()
             session.expireStreams()
+            session.enforceDeadlines()
             session.closeIfDrained()
         }
     }
