@@ -77,7 +77,7 @@ let package = Package(
             cSettings: [.define("_GNU_SOURCE"), .enableWarning("extra"), .treatAllWarnings(as: .error)]),
         .executableTarget(
             name: "baton-bench",
-            dependencies: ["Baton", "BatonProtocol", arguments, signals],
+            dependencies: ["Baton", "BatonProtocol", "BatonTLS", "BatonTransport", arguments, signals, nio, nioPosix],
             swiftSettings: strict),
 
         // Tests

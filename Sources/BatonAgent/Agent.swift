@@ -53,18 +53,18 @@ public final class Agent: Sendable {
     ///   - onReady: told the path of the Unix socket once the relay has welcomed the agent.
     ///   - shutdown: returns when the agent is to end.
     /// - Returns: the exit status of the command; 0 if there is none.
-    /// - Throws: ``BatonError``, `TLSError` or `IdentityError`: why the agent cannot serve.
+    /// - Throws: ``BatonError``: why the agent cannot serve.
     public func run(
         onReady: @escaping @Sendable (String) async -> Void, until shutdown: @escaping @Sendable () async -> Void
     ) async throws -> Int32 {
-        let context = try TLSContext(
-            role: .client, credentials: configuration.credentials, applicationProtocol: applicationProtocol)
-        let identity = try WorkIdentity(certificateFile: configuration.credentials.certificate)
+        let (context, identity) = try credentials()
         let folder = try openFolder()
         let files = SharedFiles(folder: folder, servesReadOnly: configuration.servesReadOnly)
         for path in configuration.shares {
             let own = folder.ownName(path)
-            if try !files.declare(own) { logger.notice("declared, though it does not exist yet: \(Reference(path: own))") }
+            if try !files.declare(own) {
+                logger.notice("declared, though it does not exist yet: \(Reference(path: own))")
+            }
         }
         let loops = EventLoops(bulkThreads: configuration.bulkThreads)
         let executor = BlockingExecutor(threads: configuration.fileThreads)
@@ -94,6 +94,16 @@ public final class Agent: Sendable {
         return true
     }
 
+    private func credentials() throws(BatonError) -> (TLSContext, WorkIdentity) {
+        do {
+            let context = try TLSContext(
+                role: .client, credentials: configuration.credentials, applicationProtocol: applicationProtocol)
+            return (context, try WorkIdentity(certificateFile: configuration.credentials.certificate))
+        } catch {
+            throw BatonError(connection: error)
+        }
+    }
+
     private func openFolder() throws(BatonError) -> WorkFolder {
         if geteuid() == 0 {
             logger.warning("running as root: whatever is below a declared path can be read through this agent")
@@ -101,7 +111,8 @@ public final class Agent: Sendable {
         let folder = try WorkFolder(root: configuration.root)
         let report = folder.sweep()
         for path in report.removed + report.restored {
-            logger.notice("mended what an earlier run left half done", metadata: ["path": "\(Escaping.printable(path.bytes))"])
+            logger.notice(
+                "mended what an earlier run left half done", metadata: ["path": "\(Escaping.printable(path.bytes))"])
         }
         return folder
     }

@@ -30,7 +30,7 @@ struct AgentService: Sendable {
         self.logger = logger
         socketPath = configuration.socket ?? folder.root.appending(".baton").appending("agent.sock").string
         let dialer = RelayDialer(address: configuration.relay, context: context, software: configuration.software)
-        link = RelayLink(dialer: dialer, loops: loops, jobs: jobs, logger: logger)
+        link = RelayLink(dialer: dialer, loops: loops, files: files, jobs: jobs, logger: logger)
         desk = LocalDesk(app: app, work: work, link: link, jobs: jobs, software: configuration.software)
         origin = OriginDesk(folder: folder, files: files, link: link, work: work, logger: logger)
         fetcher = Fetcher(folder: folder, locks: DestinationLocks(), link: link, executor: executor, work: work)
@@ -88,12 +88,15 @@ struct AgentService: Sendable {
         }
     }
 
-    /// Each job is a task of its own, on threads that may block.
+    /// Jobs that may run at once; a transfer that waits for the network counts, too.
+    private static let workers = 256
+
+    /// The workers wait on threads that may block, and do what comes right there.
     private func serveJobs() async {
         await withDiscardingTaskGroup { group in
-            while let batch = try? await jobs.waiting.next() {
-                for job in batch {
-                    group.addTask(executorPreference: executor) {
+            for _ in 0..<AgentService.workers {
+                group.addTask(executorPreference: executor) {
+                    while let job = await jobs.queue.next() {
                         if case .fetch = job.request.operation {
                             await FetchDesk(fetcher: fetcher).serve(job)
                         } else {

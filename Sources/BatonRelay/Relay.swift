@@ -38,12 +38,11 @@ public struct Relay: Sendable {
     /// Serves until `shutdown` returns, then lets running requests end.
     ///
     /// - Parameter onReady: told the address once the relay listens.
-    /// - Throws: ``BatonError`` or `TLSError` if it cannot start.
+    /// - Throws: ``BatonError`` if it cannot start.
     public func run(
         onReady: @Sendable (RelayAddress) async -> Void, until shutdown: @Sendable () async -> Void
     ) async throws {
-        let context = try TLSContext(
-            role: .server, credentials: configuration.credentials, applicationProtocol: applicationProtocol)
+        let context = try makeContext()
         let loops = EventLoops(bulkThreads: configuration.bulkThreads)
         let router = Router(
             loops: loops, windowMemory: configuration.windowMemory, firstEpoch: Relay.firstEpoch(),
@@ -65,6 +64,15 @@ public struct Relay: Sendable {
             throw error
         }
         await loops.shutdown()
+    }
+
+    private func makeContext() throws(BatonError) -> TLSContext {
+        do {
+            return try TLSContext(
+                role: .server, credentials: configuration.credentials, applicationProtocol: applicationProtocol)
+        } catch {
+            throw BatonError(connection: error)
+        }
     }
 
     /// Microseconds since 1970: higher than any epoch of an earlier run, unless that had a session every microsecond.

@@ -13,6 +13,7 @@ public final class AgentClient: Sendable {
     private init(group: MultiThreadedEventLoopGroup, session: Session) {
         self.group = group
         self.session = session
+        executor = LoopTaskExecutor(loop: session.loop)
     }
 
     /// - Parameters:
@@ -37,6 +38,10 @@ public final class AgentClient: Sendable {
         try? await group.shutdownGracefully()
     }
 
+    /// Tasks that prefer this run on the connection's own thread and get each answer without a switch between threads. They must not
+    /// block.
+    public let executor: any TaskExecutor
+
     /// The work whose agent this is.
     public var work: WorkName { session.peer.work }
 
@@ -51,13 +56,17 @@ public final class AgentClient: Sendable {
     /// What is at the path, at its origin, now.
     ///
     /// - Parameter digest: also the digest of chapter 11, which takes reading all of it.
-    public func stat(_ reference: Reference, digest: Bool, within limit: Duration) async throws(BatonError) -> PathStatus {
+    public func stat(_ reference: Reference, digest: Bool, within limit: Duration) async throws(BatonError)
+        -> PathStatus
+    {
         guard case .stat(let status) = try await ask(.stat(digest: digest), reference, limit) else { throw oddAnswer }
         return status
     }
 
     /// The next entries of a directory whose names come after `after`; ``Listing/more`` tells whether others follow.
-    public func list(_ reference: Reference, after: [UInt8] = [], within limit: Duration) async throws(BatonError) -> Listing {
+    public func list(_ reference: Reference, after: [UInt8] = [], within limit: Duration) async throws(BatonError)
+        -> Listing
+    {
         let operation = Request.Operation.list(after: after, limit: .max)
         guard case .list(let listing) = try await ask(operation, reference, limit) else { throw oddAnswer }
         return listing
@@ -74,7 +83,9 @@ public final class AgentClient: Sendable {
         onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(BatonError) -> Fetched {
         let place = Request.Destination(path: destination ?? .root, overwrite: overwrite)
-        guard case .fetch(let fetched) = try await ask(.fetch(place), reference, limit, onProgress) else { throw oddAnswer }
+        guard case .fetch(let fetched) = try await ask(.fetch(place), reference, limit, onProgress) else {
+            throw oddAnswer
+        }
         return fetched
     }
 
@@ -91,10 +102,11 @@ public final class AgentClient: Sendable {
 
     private func ask(
         _ operation: Request.Operation, _ reference: Reference, _ limit: Duration,
-        _ onProgress: @Sendable (Progress) -> Void = { _ in }
+        _ onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(BatonError) -> Reply {
-        let milliseconds = UInt32(clamping: limit.components.seconds.multipliedReportingOverflow(by: 1000).partialValue
-            + limit.components.attoseconds / 1_000_000_000_000_000)
+        let milliseconds = UInt32(
+            clamping: limit.components.seconds.multipliedReportingOverflow(by: 1000).partialValue
+                + limit.components.attoseconds / 1_000_000_000_000_000)
         let request = Request(operation, deadline: milliseconds, origin: reference.origin, path: reference.path)
         return try await session.call(request, onProgress: onProgress)
     }

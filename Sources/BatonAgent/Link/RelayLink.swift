@@ -1,3 +1,4 @@
+import BatonFiles
 import BatonProtocol
 import BatonTransport
 import Logging
@@ -8,6 +9,7 @@ actor RelayLink: LoopActor {
     nonisolated let loop: any EventLoop
     private nonisolated let loops: EventLoops
     private nonisolated let dialer: RelayDialer
+    private nonisolated let files: SharedFiles
     private nonisolated let jobs: JobList
     private nonisolated let logger: Logger
     private nonisolated let endings = Inbox<Ending>()
@@ -28,10 +30,11 @@ actor RelayLink: LoopActor {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
-    init(dialer: RelayDialer, loops: EventLoops, jobs: JobList, logger: Logger) {
+    init(dialer: RelayDialer, loops: EventLoops, files: SharedFiles, jobs: JobList, logger: Logger) {
         loop = loops.control
         self.loops = loops
         self.dialer = dialer
+        self.files = files
         self.jobs = jobs
         self.logger = logger
     }
@@ -56,7 +59,9 @@ actor RelayLink: LoopActor {
                 (self.session, self.ticket) = (session, ticket)
                 hasConnected = true
                 backoff.reset()
-                logger.info("connected to the relay", metadata: ["relay": "\(dialer.address)", "session": "\(session.peer.epoch)"])
+                logger.info(
+                    "connected to the relay",
+                    metadata: ["relay": "\(dialer.address)", "session": "\(session.peer.epoch)"])
                 await onConnected(session.peer)
                 absence = try await ending(of: session)
                 hint = reconnectHint
@@ -132,7 +137,8 @@ actor RelayLink: LoopActor {
         isDialingLane = true
         defer { isDialingLane = false }
         do throws(BatonError) {
-            let opened = try await dialer.openLane(of: session, ticket: ticket, on: loops.bulk(for: session.peer.epoch)) {
+            let opened = try await dialer.openLane(of: session, ticket: ticket, on: loops.bulk(for: session.peer.epoch))
+            {
                 lane, error in
                 self.onLoop { $0.lost(lane, error) }
             }
@@ -171,6 +177,10 @@ extension RelayLink: SessionDelegate {
         guard request.origin == session.peer.work else {
             let message = "work '\(session.peer.work)' was asked for a path of \(request.reference)"
             return session.reply(.error(BatonError(.usage, message, path: request.path, saidBy: .owner)), on: stream)
+        }
+        // What is in memory is answered here and now; the rest may wait for a disk.
+        if request.operation == .exists, let exists = files.existsInMemory(request.path) {
+            return session.reply(.exists(exists, source: .live), on: stream)
         }
         jobs.add(request, session: session, stream: stream)
     }

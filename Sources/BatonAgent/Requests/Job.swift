@@ -55,14 +55,13 @@ final class JobList: Sendable {
         let stream: StreamID
     }
 
-    /// Jobs in the order in which they came.
-    let waiting = Inbox<Job>()
+    let queue = JobQueue()
     private let running = Mutex<[Key: Job]>([:])
 
     func add(_ request: Request, session: Session, stream: StreamID) {
         let job = Job(request, session: session, stream: stream)
         running.withLock { $0[Key(session: ObjectIdentifier(session), stream: stream)] = job }
-        waiting.push([job])
+        queue.push(job)
     }
 
     func remove(_ job: Job) {
@@ -72,7 +71,9 @@ final class JobList: Sendable {
     /// - Returns: false if there is no such job.
     func cancel(_ stream: StreamID, of session: Session, because code: ErrorCode) -> Bool {
         let job = running.withLock { $0[Key(session: ObjectIdentifier(session), stream: stream)] }
-        job?.cancel(BatonError(code, "the other side no longer wants the answer"))
+        let reason =
+            code == .deadline ? "the answer took longer than allowed" : "the other side no longer wants the answer"
+        job?.cancel(BatonError(code, reason))
         return job != nil
     }
 

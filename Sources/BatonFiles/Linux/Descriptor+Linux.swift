@@ -2,35 +2,52 @@ import CLinux
 import Glibc
 import SystemPackage
 
+/// How far a path is looked up.
+enum Lookup: Sendable {
+    case complete
+    /// Only in what the kernel has in memory: `EAGAIN` for what would take a disk.
+    case inMemory
+
+    fileprivate var flags: UInt64 { self == .inMemory ? UInt64(RESOLVE_CACHED) : 0 }
+}
+
 // What no other system has.
 extension Descriptor {
+    /// What `path` leads to from this directory, wherever links lead. A place holder that reads nothing and never blocks.
+    func place(following path: FileName, _ lookup: Lookup) throws(Errno) -> Descriptor {
+        try open(path, BATON_O_PATH, lookup.flags, attempts: 1)
+    }
+
     /// What `path` leads to below this directory; links are followed as long as they stay beneath it. A place holder that
     /// reads nothing and never blocks.
     ///
     /// - Throws: `EXDEV` for a path that leads out of the directory.
-    func place(beneath path: FileName) throws(Errno) -> Descriptor {
-        try openBeneath(path, BATON_O_PATH, UInt64(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS))
+    func place(beneath path: FileName, _ lookup: Lookup = .complete) throws(Errno) -> Descriptor {
+        let resolve = UInt64(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS) | lookup.flags
+        // The kernel gives up on ".." while anything on the machine is renamed.
+        return try open(path, BATON_O_PATH, resolve, attempts: lookup == .complete ? 64 : 1)
     }
 
     /// The directory `name` on the same mount.
     ///
     /// - Throws: `EXDEV` if another file system is mounted there.
     func placeOfDirectoryOnSameMount(_ name: FileName) throws(Errno) -> Descriptor {
-        try openBeneath(
+        try open(
             name, BATON_O_PATH | O_DIRECTORY | O_NOFOLLOW,
-            UInt64(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV))
+            UInt64(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV), attempts: 64)
     }
 
-    private func openBeneath(_ path: FileName, _ flags: CInt, _ resolve: UInt64) throws(Errno) -> Descriptor {
-        var attempts = 0
+    private func open(
+        _ path: FileName, _ flags: CInt, _ resolve: UInt64, attempts: Int
+    ) throws(Errno) -> Descriptor {
+        var left = attempts
         while true {
             do throws(Errno) {
                 let flags = UInt64(flags | O_CLOEXEC)
                 return Descriptor(owning: try systemCall { baton_openat2(number, path.cString, flags, resolve) })
             } catch {
-                // The kernel gives up on ".." while anything on the machine is renamed.
-                attempts += 1
-                guard error == .resourceTemporarilyUnavailable, attempts < 64 else { throw error }
+                left -= 1
+                guard error == .resourceTemporarilyUnavailable, left > 0 else { throw error }
             }
         }
     }

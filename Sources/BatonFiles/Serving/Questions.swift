@@ -16,6 +16,18 @@ extension SharedFiles {
         }
     }
 
+    /// The same from what the kernel has in memory, so that an event loop may ask: it never waits for a disk.
+    ///
+    /// - Returns: `nil` if only ``exists(_:)`` can tell.
+    public func existsInMemory(_ path: PathName) -> Bool? {
+        do throws(BatonError) {
+            _ = try resolve(path, .inMemory)
+            return true
+        } catch {
+            return error.code == .notFound ? false : nil
+        }
+    }
+
     /// Kind, size and times of what `path` leads to. A directory is walked to add up its size.
     ///
     /// - Parameters:

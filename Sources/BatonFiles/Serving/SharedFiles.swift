@@ -46,12 +46,12 @@ public final class SharedFiles: Sendable {
     /// What a requested path leads to.
     ///
     /// - Throws: ``BatonError`` `notShared`, `notFound`, `permission`
-    func resolve(_ path: PathName) throws(BatonError) -> Place {
+    func resolve(_ path: PathName, _ lookup: Lookup = .complete) throws(BatonError) -> Place {
         let (declared, rest) = try declaration(for: path)
-        var place = try place(ofDeclared: declared, asked: path)
+        var place = try place(ofDeclared: declared, asked: path, lookup)
         if !rest.isRoot {
             do throws(Errno) {
-                let descriptor = try place.descriptor.place(beneath: FileName(rest.bytes))
+                let descriptor = try place.descriptor.place(beneath: FileName(rest.bytes), lookup)
                 place = Place(descriptor: descriptor, path: path, status: try descriptor.status())
             } catch .improperLink {
                 throw BatonError(
@@ -78,10 +78,12 @@ public final class SharedFiles: Sendable {
     }
 
     /// What a declared path leads to, if this user may serve it.
-    private func place(ofDeclared declared: PathName, asked path: PathName) throws(BatonError) -> Place {
+    private func place(
+        ofDeclared declared: PathName, asked path: PathName, _ lookup: Lookup = .complete
+    ) throws(BatonError) -> Place {
         do throws(Errno) {
             let name = declared.isRoot ? FileName.current : FileName(declared.bytes)
-            let descriptor = try folder.directory.place(of: name, following: true)
+            let descriptor = try folder.directory.place(following: name, lookup)
             let status = try descriptor.status()
             let search = status.kind == .directory ? X_OK : 0
             try descriptor.checkAccess(R_OK | search | (servesReadOnly ? 0 : W_OK))

@@ -1,15 +1,16 @@
-import BatonProtocol
+public import BatonProtocol
 import BatonTLS
 import NIOCore
 import NIOPosix
 
 extension BatonError {
-    /// What a failing connection means to whoever uses it.
-    init(connection error: any Error) {
+    /// What a failing connection, or bad credentials for one, mean to whoever uses it.
+    public init(connection error: any Error) {
         switch error {
         case let error as BatonError: self = error
         case let error as ProtocolViolation: self.init(error.code, error.message)
         case let error as TLSError: self.init(ErrorCode(error.code), error.message)
+        case let error as IdentityError: self.init(.identityRefused, error.description)
         case let error as NIOConnectionError:
             let cause = error.connectionErrors.first.map { "\($0.error)" } ?? "\(error)"
             self.init(.unreachable, "cannot connect to \(error.host):\(error.port): \(Escaping.printable(cause))")

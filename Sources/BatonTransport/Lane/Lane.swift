@@ -34,6 +34,8 @@ public actor Lane: LoopActor {
     public nonisolated let channel: any Channel
     /// The session that the lane belongs to: credit and early errors travel there.
     private nonisolated let session: Session
+    /// Who is at the other end, for messages.
+    private nonisolated let peerName: String
     private nonisolated let onEnd: @Sendable (Lane, BatonError) -> Void
 
     /// Behind a lock, not on the loop: a stream must be known here before the request that starts it has left.
@@ -55,10 +57,14 @@ public actor Lane: LoopActor {
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
-    public init(channel: any Channel, session: Session, onEnd: @escaping @Sendable (Lane, BatonError) -> Void) {
+    /// - Parameter peerName: who is at the other end, for messages.
+    public init(
+        channel: any Channel, session: Session, peerName: String, onEnd: @escaping @Sendable (Lane, BatonError) -> Void
+    ) {
         loop = channel.eventLoop
         self.channel = channel
         self.session = session
+        self.peerName = peerName
         self.onEnd = onEnd
     }
 
@@ -251,7 +257,7 @@ public actor Lane: LoopActor {
 
     private func end(_ error: BatonError) {
         isOver = true
-        let sentence = "the transfer was cut off: \(error.message)"
+        let sentence = "the lane to \(peerName) was lost in the middle of the transfer: \(error.message)"
         let lost = BatonError(.interrupted, sentence, saidBy: error.saidBy)
         let orphans = inbound.withLock { table in
             defer { table = [:] }

@@ -12,6 +12,10 @@ public actor Session: LoopActor {
 
     private var streams: StreamTable
     private var handlers: [StreamID: @Sendable (StreamEvent) -> Void] = [:]
+    /// When streams of ours expire. Looked at once a second: a timer of its own for each would cost more than the request.
+    private var expiries: [StreamID: (deadline: NIODeadline, action: @Sendable () -> Void)] = [:]
+    /// Until when the peer's streams want an answer. A GET is not among them: once it has begun, credit keeps it going.
+    private var deadlines: [StreamID: NIODeadline] = [:]
     private var isOver = false
     /// Set while the session drains.
     private var drainDeadline: NIODeadline?
@@ -62,6 +66,19 @@ public actor Session: LoopActor {
         return stream
     }
 
+    /// Calls `action` if the stream has not ended after so many milliseconds.
+    func expire(_ stream: StreamID, after milliseconds: UInt32, _ action: @escaping @Sendable () -> Void) {
+        if handlers[stream] != nil { expiries[stream] = (.now() + .milliseconds(Int64(milliseconds)), action) }
+    }
+
+    private func expireStreams() {
+        let now = NIODeadline.now()
+        for (stream, expiry) in expiries where expiry.deadline <= now {
+            expiries[stream] = nil
+            expiry.action()
+        }
+    }
+
     /// Asks the peer to stop. The stream ends when the peer says so.
     public nonisolated func cancel(_ stream: StreamID, because code: ErrorCode) {
         onLoop { session in
@@ -83,6 +100,7 @@ public actor Session: LoopActor {
         onLoop { session in
             session.streams.settle(stream)
             session.handlers[stream] = nil
+            session.expiries[stream] = nil
         }
     }
 
@@ -91,6 +109,7 @@ public actor Session: LoopActor {
     /// Ends a stream of the peer. Without effect if it has ended.
     public nonisolated func reply(_ reply: Reply, on stream: StreamID) {
         onLoop { session in
+            session.deadlines[stream] = nil
             guard session.streams.finish(stream) else { return }
             session.channel.send(.reply(reply), stream: stream)
         }
@@ -150,13 +169,16 @@ public actor Session: LoopActor {
 
     private func receive(_ frame: Frame) throws(ProtocolViolation) {
         switch try streams.receive(frame) {
-        case .opened(let stream, let request): delegate.session(self, received: request, on: stream)
+        case .opened(let stream, let request): take(request, on: stream)
         case .refused(let stream):
             let message =
                 streams.isDraining
-                ? "the other side is shutting down; try again" : "too many requests at once; try again when some have ended"
+                ? "the other side is shutting down; try again"
+                : "too many requests at once; try again when some have ended"
             channel.send(.reply(.error(BatonError(.busy, message, saidBy: .relay))), stream: stream)
-        case .replied(let stream, let reply): handlers.removeValue(forKey: stream)?(.reply(reply))
+        case .replied(let stream, let reply):
+            expiries[stream] = nil
+            handlers.removeValue(forKey: stream)?(.reply(reply))
         case .progress(let stream, let progress): handlers[stream]?(.progress(progress))
         case .cancelled(let stream, let code): delegate.session(self, cancelled: stream, because: code)
         case .credit(let stream, let limit): delegate.session(self, granted: limit, to: stream)
@@ -165,11 +187,33 @@ public actor Session: LoopActor {
         }
     }
 
+    private func take(_ request: Request, on stream: StreamID) {
+        guard request.deadline > 0 else {
+            let error = BatonError(.deadline, "the deadline had passed before the request came", path: request.path)
+            return reply(.error(error), on: stream)
+        }
+        if case .get = request.operation {
+        } else {
+            deadlines[stream] = .now() + .milliseconds(Int64(request.deadline))
+        }
+        delegate.session(self, received: request, on: stream)
+    }
+
+    /// Stops the work for answers that nobody waits for any more.
+    private func enforceDeadlines() {
+        let now = NIODeadline.now()
+        for (stream, deadline) in deadlines where deadline <= now {
+            deadlines[stream] = nil
+            if streams.isServing(stream) { delegate.session(self, cancelled: stream, because: .deadline) }
+        }
+    }
+
     private func end(_ error: BatonError) {
         guard !isOver else { return }
         isOver = true
         let orphans = handlers
         handlers = [:]
+        expiries = [:]
         for handler in orphans.values { handler(.lost(error)) }
         delegate.sessionEnded(self, error)
     }
@@ -186,6 +230,8 @@ extension Session: ConnectionOwner {
     public nonisolated func tick() {
         assumeIsolated { session in
             session.streams.tick()
+            session.expireStreams()
+            session.enforceDeadlines()
             session.closeIfDrained()
         }
     }

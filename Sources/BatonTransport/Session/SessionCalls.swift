@@ -1,37 +1,34 @@
 public import BatonProtocol
-import NIOCore
 
 extension Session {
-    /// Asks and waits for the answer, at most as long as the request says.
+    /// Asks and waits for the answer, at most as long as the request says (to within a second).
     ///
     /// - Throws: the error that the other side answered, `deadline`, `cancelled` if the task is, `busy`, or why the session
     ///   ended.
-    public nonisolated func call(
-        _ request: Request, onProgress: @Sendable (Progress) -> Void = { _ in }
+    public func call(
+        _ request: Request, onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(BatonError) -> Reply {
-        let events = Inbox<StreamEvent>()
-        guard let stream = await open(request, onEvent: { events.push([$0]) }) else {
+        let call = Call(onProgress)
+        guard let stream = open(request, onEvent: call.receive) else {
             throw BatonError(.busy, "too many requests at once on this connection; try again", path: request.path)
         }
-        let timer = loop.scheduleTask(in: .milliseconds(Int64(request.deadline))) {
-            events.finish(BatonError(.deadline, "no answer about \(request.reference) within the deadline", path: request.path))
+        expire(stream, after: request.deadline) {
+            call.finish(
+                .failure(
+                    BatonError(
+                        .deadline, "no answer about \(request.reference) within the deadline", path: request.path)))
         }
-        defer { timer.cancel() }
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { call.wait($0) }
+        } onCancel: {
+            call.finish(.failure(BatonError(.cancelled, "the request was cancelled", path: request.path)))
+        }
         do throws(BatonError) {
-            while let batch = try await events.next() {
-                for event in batch {
-                    switch event {
-                    case .progress(let progress): onProgress(progress)
-                    case .reply(.error(let error)): throw error
-                    case .reply(let reply): return reply
-                    case .lost(let error): throw error
-                    }
-                }
-            }
+            return try result.get()
         } catch {
+            // Without effect if the stream has ended.
             cancel(stream, because: error.code)
             throw error
         }
-        throw BatonError(.internal, "the answer about \(request.reference) never came", path: request.path)
     }
 }

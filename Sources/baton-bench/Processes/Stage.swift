@@ -9,6 +9,8 @@ final class Stage {
     /// The work that owns the files, the work that gets them, and who plays the relay: their certificate directories.
     let origin = "origin"
     let receiver = "receiver"
+    /// A third work, that only asks.
+    let probe = "probe"
     let relay = "relay"
 
     /// Runs `body` on a new stage; afterwards its processes have ended and its files are gone.
@@ -81,7 +83,7 @@ final class Stage {
         }
         try await make("make-authority", [authority])
         try await make("make-relay", [authority, certificates(of: relay)])
-        for work in [origin, receiver] {
+        for work in [origin, receiver, probe] {
             try await make("make-work", [authority, certificates(of: work), "bench", work])
         }
     }

@@ -5,6 +5,8 @@ struct Team {
     let relay: ProcessUsage
     let originAgent: ProcessUsage
     let receivingAgent: ProcessUsage
+    /// Where the relay listens.
+    let address: String
     /// The command of the receiving side.
     let command: BatonCommand
 
@@ -16,6 +18,7 @@ struct Team {
                 "--store", stage.directory.appending(path: "store").path,
             ])
         let address = try await relay.ready()
+        self.address = address
         let agent = try stage.installation.program("baton-agent")
         func startAgent(_ work: String, _ more: [String]) throws -> Child {
             let root = stage.directory.appending(path: work)

@@ -1,0 +1,70 @@
+# Baton's chores, one target each. `make` alone lists them.
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+BENCH ?=
+
+# make certs: where to, the app, its works, and the names by which agents dial the relay
+DIR ?= credentials
+APP ?= demo
+WORKS ?= trainer deploy
+HOSTS ?= localhost 127.0.0.1
+
+# One release build serves demo, bench and install: the Swift and C++ runtimes are linked in, so that the programs need
+# libssl and the C library and nothing else. The linker takes libstdc++ from a directory that holds only the static one.
+STATIC := .build/static
+RELEASE := --configuration release --static-swift-stdlib -Xlinker -L$(CURDIR)/$(STATIC) \
+	-Xswiftc -Xclang-linker -Xswiftc -static-libgcc
+RELEASE_BIN = $(shell $(SWIFT) build $(RELEASE) --show-bin-path)
+
+SWIFT_FORMAT := $(SWIFT) format --configuration .swift-format --recursive --parallel
+SWIFT_FILES := Sources Tests Package.swift
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test build release certs bench lint format install clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+demo: release ## Two works hand over a checkpoint directory through a relay, on this machine
+	@Scripts/require run
+	@Scripts/demo $(RELEASE_BIN)
+
+test: build ## Run all tests
+	@Scripts/require run
+	$(SWIFT) test --skip-build
+
+build: ## Compile everything, tests too, for debugging; warnings are errors
+	@Scripts/require build
+	$(SWIFT) build --build-tests
+
+release: $(STATIC)/libstdc++.a ## Compile everything, optimised
+	$(SWIFT) build $(RELEASE)
+
+$(STATIC)/libstdc++.a:
+	@Scripts/require build
+	@mkdir -p $(@D)
+	@ln -sf "$$(clang -print-file-name=libstdc++.a)" $@
+
+certs: ## Make an authority, a relay's and works' certificates in DIR (APP=, WORKS=, HOSTS=)
+	@Scripts/require run
+	@certs/make-authority $(DIR)/authority
+	@certs/make-relay $(DIR)/authority $(DIR)/relay $(HOSTS)
+	@for work in $(WORKS); do certs/make-work $(DIR)/authority $(DIR)/$$work $(APP) $$work || exit; done
+
+bench: release ## Measure throughput, memory and latency beside plain C (BENCH=arguments)
+	@Scripts/require run
+	$(RELEASE_BIN)/baton-bench $(BENCH)
+
+lint: build ## Check the format; compile with warnings as errors
+	$(SWIFT_FORMAT) lint --strict $(SWIFT_FILES)
+
+format: ## Format the Swift sources in place
+	$(SWIFT_FORMAT) --in-place $(SWIFT_FILES)
+
+install: release ## Install baton, baton-agent and baton-relay, stripped, below PREFIX (default /usr/local)
+	@mkdir -p "$(DESTDIR)$(PREFIX)/bin"
+	install -s $(foreach program,baton baton-agent baton-relay,$(RELEASE_BIN)/$(program)) "$(DESTDIR)$(PREFIX)/bin"
+
+clean: ## Remove what was built
+	rm -rf .build
