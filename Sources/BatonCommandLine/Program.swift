@@ -52,6 +52,15 @@ extension UnixSignal {
 /// The machine that this runs on.
 public enum Machine {
     public static var cores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
+    /// Takes as many descriptors as the system allows: each connection holds one, and the usual soft limit is meant for programs that
+    /// still use `select`.
+    public static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
 }
 
 extension Daemon {
@@ -76,7 +85,11 @@ extension Daemon {
                 var count = 0
                 for await signal in signals {
                     count += 1
-                    if count > 1 { exit(128 + signal.number) }
+                    if count > 1 {
+                        // Nothing that was started here outlives us.
+                        _ = onSignal(SIGKILL)
+                        exit(128 + signal.number)
+                    }
                     if !onSignal(signal.number) { continuation.yield() }
                 }
                 return nil

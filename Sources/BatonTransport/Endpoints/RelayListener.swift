@@ -21,7 +21,7 @@ public struct RelayListener: Sendable {
     public static func listen(
         on address: RelayAddress, loop: any EventLoop, context: TLSContext, doorkeeper: any Doorkeeper, logger: Logger
     ) async throws(BatonError) -> RelayListener {
-        let unknown = UnknownPeers(limit: 4096)
+        let unknown = UnknownPeers(limit: 2048)
         let bootstrap = ServerBootstrap(group: loop, childGroup: loop)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
