@@ -64,7 +64,9 @@ public final class Agent: Sendable {
         let files = SharedFiles(folder: folder, servesReadOnly: configuration.servesReadOnly)
         for path in configuration.shares {
             let own = folder.ownName(path)
-            if try !files.declare(own) { logger.notice("declared, though it does not exist yet: \(Reference(path: own))") }
+            if try !files.declare(own) {
+                logger.notice("declared, though it does not exist yet: \(Reference(path: own))")
+            }
         }
         let loops = EventLoops(bulkThreads: configuration.bulkThreads)
         let executor = BlockingExecutor(threads: configuration.fileThreads)
@@ -101,7 +103,8 @@ public final class Agent: Sendable {
         let folder = try WorkFolder(root: configuration.root)
         let report = folder.sweep()
         for path in report.removed + report.restored {
-            logger.notice("mended what an earlier run left half done", metadata: ["path": "\(Escaping.printable(path.bytes))"])
+            logger.notice(
+                "mended what an earlier run left half done", metadata: ["path": "\(Escaping.printable(path.bytes))"])
         }
         return folder
     }

@@ -173,18 +173,21 @@ actor Router: LoopActor {
         guard let key = keys[ObjectIdentifier(asker)], let member = members[key] else { return }
         guard let origin = request.origin else {
             if request.operation == .echo { return asker.reply(.echo(by: nil), on: stream) }
-            return refuse(asker, stream, request, .usage, "a request to the relay must name the work whose path it means")
+            return refuse(
+                asker, stream, request, .usage, "a request to the relay must name the work whose path it means")
         }
         guard let owner = members[key.sibling(origin)] else {
             return refuse(
                 asker, stream, request, .unreachable,
-                "work '\(origin)' is not connected to the relay, so \(request.reference) is out of reach; start its agent, or try again when it runs")
+                "work '\(origin)' is not connected to the relay, so \(request.reference) is out of reach; start its agent, or try again when it runs"
+            )
         }
         guard case .get(let credit) = request.operation else {
             return forward(request, to: owner.session, from: asker, stream, transfer: nil)
         }
         guard let lane = member.lane else {
-            return refuse(asker, stream, request, .interrupted, "there is no lane to send \(request.reference) on; try again")
+            return refuse(
+                asker, stream, request, .interrupted, "there is no lane to send \(request.reference) on; try again")
         }
         guard let window = budget.reserve() else {
             return refuse(
@@ -240,7 +243,8 @@ actor Router: LoopActor {
             remove(routeKey)
             asker.reply(reply, on: routeKey.stream)
         case .lost(let error):
-            let sentence = "work '\(route.owner.peer.work)' went away before it had answered about \(request.reference) (\(error.message))"
+            let sentence =
+                "work '\(route.owner.peer.work)' went away before it had answered about \(request.reference) (\(error.message))"
             let code: ErrorCode = route.transfer == nil ? .unreachable : .interrupted
             fail(routeKey, asker, route.transfer, BatonError(code, sentence, path: request.path, saidBy: .relay))
         }

@@ -25,7 +25,8 @@ final class Transfer: Sendable {
             owner.stream = stream
             return owner.isCancelled
         }
-        let inflow = isCancelled ? Inflow.endOnly(to: askerLane, as: askerStream) : .forward(to: askerLane, as: askerStream)
+        let inflow =
+            isCancelled ? Inflow.endOnly(to: askerLane, as: askerStream) : .forward(to: askerLane, as: askerStream)
         lane.expect(stream, window: window, inflow)
     }
 

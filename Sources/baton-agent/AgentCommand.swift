@@ -73,7 +73,9 @@ struct AgentCommand: AsyncParsableCommand {
         configuration.servesReadOnly = serveReadOnly || Fallback.flag("BATON_SERVE_READ_ONLY")
         configuration.socket = socket ?? Fallback.string("BATON_SOCKET")
         if let seconds = connectWithin ?? Fallback.string("BATON_CONNECT_WITHIN").flatMap({ Int($0) }) {
-            guard (1...86_400).contains(seconds) else { throw ValidationError("--connect-within takes 1 to 86400 seconds") }
+            guard (1...86_400).contains(seconds) else {
+                throw ValidationError("--connect-within takes 1 to 86400 seconds")
+            }
             configuration.connectWithin = .seconds(seconds)
         }
         configuration.command = command

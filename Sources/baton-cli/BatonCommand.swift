@@ -32,6 +32,9 @@ struct GlobalOptions: ParsableArguments {
     @Flag(help: "No progress, no remarks. [$BATON_QUIET]")
     var quiet = false
 
-    @Option(help: "Seconds to wait for an answer: 30, for get without a limit but 30 seconds without progress. [$BATON_TIMEOUT]")
+    @Option(
+        help:
+            "Seconds to wait for an answer: 30, for get without a limit but 30 seconds without progress. [$BATON_TIMEOUT]"
+    )
     var timeout: Int?
 }

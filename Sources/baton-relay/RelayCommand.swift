@@ -20,7 +20,8 @@ struct RelayCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where to listen; port 0 picks one. [$BATON_LISTEN]", valueName: "host:port"))
     var listen: String?
 
-    @Option(help: "Directory for what ended works leave behind; made if missing. [$BATON_STORE]", completion: .directory)
+    @Option(
+        help: "Directory for what ended works leave behind; made if missing. [$BATON_STORE]", completion: .directory)
     var store: String?
 
     @OptionGroup var certificates: CertificateOptions

@@ -56,13 +56,17 @@ public final class AgentClient: Sendable {
     /// What is at the path, at its origin, now.
     ///
     /// - Parameter digest: also the digest of chapter 11, which takes reading all of it.
-    public func stat(_ reference: Reference, digest: Bool, within limit: Duration) async throws(BatonError) -> PathStatus {
+    public func stat(_ reference: Reference, digest: Bool, within limit: Duration) async throws(BatonError)
+        -> PathStatus
+    {
         guard case .stat(let status) = try await ask(.stat(digest: digest), reference, limit) else { throw oddAnswer }
         return status
     }
 
     /// The next entries of a directory whose names come after `after`; ``Listing/more`` tells whether others follow.
-    public func list(_ reference: Reference, after: [UInt8] = [], within limit: Duration) async throws(BatonError) -> Listing {
+    public func list(_ reference: Reference, after: [UInt8] = [], within limit: Duration) async throws(BatonError)
+        -> Listing
+    {
         let operation = Request.Operation.list(after: after, limit: .max)
         guard case .list(let listing) = try await ask(operation, reference, limit) else { throw oddAnswer }
         return listing
@@ -79,7 +83,9 @@ public final class AgentClient: Sendable {
         onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(BatonError) -> Fetched {
         let place = Request.Destination(path: destination ?? .root, overwrite: overwrite)
-        guard case .fetch(let fetched) = try await ask(.fetch(place), reference, limit, onProgress) else { throw oddAnswer }
+        guard case .fetch(let fetched) = try await ask(.fetch(place), reference, limit, onProgress) else {
+            throw oddAnswer
+        }
         return fetched
     }
 
@@ -98,8 +104,9 @@ public final class AgentClient: Sendable {
         _ operation: Request.Operation, _ reference: Reference, _ limit: Duration,
         _ onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(BatonError) -> Reply {
-        let milliseconds = UInt32(clamping: limit.components.seconds.multipliedReportingOverflow(by: 1000).partialValue
-            + limit.components.attoseconds / 1_000_000_000_000_000)
+        let milliseconds = UInt32(
+            clamping: limit.components.seconds.multipliedReportingOverflow(by: 1000).partialValue
+                + limit.components.attoseconds / 1_000_000_000_000_000)
         let request = Request(operation, deadline: milliseconds, origin: reference.origin, path: reference.path)
         return try await session.call(request, onProgress: onProgress)
     }

@@ -14,7 +14,8 @@ struct ArgumentReferences: Sendable {
     func resolve(_ arguments: [String]) async throws(BatonError) -> [String] {
         var resolved: [String] = []
         for argument in arguments {
-            guard argument.hasPrefix(Reference.scheme), let reference = try? Reference(argument), let origin = reference.origin
+            guard argument.hasPrefix(Reference.scheme), let reference = try? Reference(argument),
+                let origin = reference.origin
             else {
                 resolved.append(argument)
                 continue
@@ -32,7 +33,8 @@ struct ArgumentReferences: Sendable {
         do throws(BatonError) {
             let fetched = try await fetcher.fetch(order) { _ in }
             logger.info(
-                "fetched", metadata: ["path": "\(order.reference)", "bytes": "\(fetched.bytes)", "files": "\(fetched.files)"])
+                "fetched",
+                metadata: ["path": "\(order.reference)", "bytes": "\(fetched.bytes)", "files": "\(fetched.files)"])
         } catch {
             guard error.code == .notFound else { throw error }
             logger.warning("\(order.reference) does not exist at its origin; the command gets its path unfetched")

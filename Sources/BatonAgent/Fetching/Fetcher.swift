@@ -70,11 +70,14 @@ struct Fetcher: Sendable {
         }
     }
 
-    private func receive(_ order: Order, _ inbox: Inbox<Frame>, _ meter: ProgressMeter) async throws(BatonError) -> Fetched {
+    private func receive(_ order: Order, _ inbox: Inbox<Frame>, _ meter: ProgressMeter) async throws(BatonError)
+        -> Fetched
+    {
         let writer = try TreeWriter(destination: order.destination, overwrite: order.overwrite, folder: folder)
         let session = try await link.current()
         let lane = try await link.openLane()
-        let request = Request(.get(credit: Fetcher.window), deadline: order.deadline, origin: order.origin, path: order.path)
+        let request = Request(
+            .get(credit: Fetcher.window), deadline: order.deadline, origin: order.origin, path: order.path)
         let opened = await session.open(request) { stream in
             lane.expect(stream, window: Fetcher.window, .deliver(inbox))
         } onEvent: { event in
@@ -128,9 +131,11 @@ struct Fetcher: Sendable {
             if stalled >= Limits.progressSeconds {
                 inbox.finish(
                     BatonError(
-                        .deadline, "nothing of \(order.reference) has come for \(Limits.progressSeconds) seconds", path: order.path))
+                        .deadline, "nothing of \(order.reference) has come for \(Limits.progressSeconds) seconds",
+                        path: order.path))
             } else if second >= Int(order.deadline) / 1000 {
-                inbox.finish(BatonError(.deadline, "the get of \(order.reference) took longer than allowed", path: order.path))
+                inbox.finish(
+                    BatonError(.deadline, "the get of \(order.reference) took longer than allowed", path: order.path))
             }
         }
     }

@@ -59,7 +59,9 @@ actor RelayLink: LoopActor {
                 (self.session, self.ticket) = (session, ticket)
                 hasConnected = true
                 backoff.reset()
-                logger.info("connected to the relay", metadata: ["relay": "\(dialer.address)", "session": "\(session.peer.epoch)"])
+                logger.info(
+                    "connected to the relay",
+                    metadata: ["relay": "\(dialer.address)", "session": "\(session.peer.epoch)"])
                 await onConnected(session.peer)
                 absence = try await ending(of: session)
                 hint = reconnectHint
@@ -135,7 +137,8 @@ actor RelayLink: LoopActor {
         isDialingLane = true
         defer { isDialingLane = false }
         do throws(BatonError) {
-            let opened = try await dialer.openLane(of: session, ticket: ticket, on: loops.bulk(for: session.peer.epoch)) {
+            let opened = try await dialer.openLane(of: session, ticket: ticket, on: loops.bulk(for: session.peer.epoch))
+            {
                 lane, error in
                 self.onLoop { $0.lost(lane, error) }
             }

@@ -75,7 +75,9 @@ actor LocalDesk: LoopActor {
                     self.assumeIsolated { $0.passBack(event, key, session) }
                 }
             }
-            guard let opened else { throw BatonError(.busy, "too many requests are under way; try again", path: request.path) }
+            guard let opened else {
+                throw BatonError(.busy, "too many requests are under way; try again", path: request.path)
+            }
             passedOn[key] = (relay, opened)
         } catch {
             session.reply(.error(error), on: stream)
@@ -116,7 +118,9 @@ actor LocalDesk: LoopActor {
 
 extension LocalDesk: Doorkeeper {
     nonisolated func admit(_ greeting: Greeting) throws(ProtocolViolation) -> Admission {
-        guard case .hello(let hello) = greeting.message else { throw ProtocolViolation(.helloExpected, "no HELLO came") }
+        guard case .hello(let hello) = greeting.message else {
+            throw ProtocolViolation(.helloExpected, "no HELLO came")
+        }
         let result = assumeIsolated { desk in
             Result { () throws(ProtocolViolation) in try desk.admit(hello, greeting.channel) }
         }

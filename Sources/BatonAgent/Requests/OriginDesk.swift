@@ -51,7 +51,9 @@ struct OriginDesk: Sendable {
         job.onCancel { gate.fail($0) }
         lane.open(
             job.stream, limit: credit,
-            observer: OutflowObserver { gate.leave($0) } ended: { error in
+            observer: OutflowObserver {
+                gate.leave($0)
+            } ended: { error in
                 if let error { gate.fail(error) }
             })
         do throws(BatonError) {

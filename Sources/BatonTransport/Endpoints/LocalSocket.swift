@@ -18,7 +18,8 @@ final class LocalSocketPath: Sendable {
         self.path = path
         directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else {
-            throw BatonError(.unreachable, "cannot open \(parent), the directory of the agent's socket: \(systemMessage())")
+            throw BatonError(
+                .unreachable, "cannot open \(parent), the directory of the agent's socket: \(systemMessage())")
         }
     }
 

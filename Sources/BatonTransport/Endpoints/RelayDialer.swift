@@ -82,7 +82,8 @@ public struct RelayDialer: Sendable {
     ) async throws(BatonError) -> Lane {
         let opened = loop.makePromise(of: Lane.self)
         let handler: @Sendable () -> ConnectionHandler = {
-            ConnectionHandler(kind: .lane, greeting: .join(Join(ticket: ticket))) { greeting throws(ProtocolViolation) in
+            ConnectionHandler(kind: .lane, greeting: .join(Join(ticket: ticket))) {
+                greeting throws(ProtocolViolation) in
                 guard case .joined(let index) = greeting.message, index < Limits.lanes else {
                     throw ProtocolViolation(.helloExpected, "the relay did not join the lane")
                 }

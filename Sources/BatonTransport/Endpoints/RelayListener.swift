@@ -31,7 +31,8 @@ public struct RelayListener: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     let peer = "\(channel.remoteAddress?.description ?? "unknown")"
                     guard unknown.enter() else {
-                        logger.warning("refused a connection: too many are not greeted yet", metadata: ["peer": "\(peer)"])
+                        logger.warning(
+                            "refused a connection: too many are not greeted yet", metadata: ["peer": "\(peer)"])
                         throw ChannelError.alreadyClosed
                     }
                     let connection = try context.makeConnection(peerName: nil)

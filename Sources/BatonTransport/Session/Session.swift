@@ -170,7 +170,8 @@ public actor Session: LoopActor {
         case .refused(let stream):
             let message =
                 streams.isDraining
-                ? "the other side is shutting down; try again" : "too many requests at once; try again when some have ended"
+                ? "the other side is shutting down; try again"
+                : "too many requests at once; try again when some have ended"
             channel.send(.reply(.error(BatonError(.busy, message, saidBy: .relay))), stream: stream)
         case .replied(let stream, let reply):
             expiries[stream] = nil

@@ -14,7 +14,9 @@ extension Session {
         }
         expire(stream, after: request.deadline) {
             call.finish(
-                .failure(BatonError(.deadline, "no answer about \(request.reference) within the deadline", path: request.path)))
+                .failure(
+                    BatonError(
+                        .deadline, "no answer about \(request.reference) within the deadline", path: request.path)))
         }
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { call.wait($0) }

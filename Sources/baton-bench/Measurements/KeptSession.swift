@@ -15,7 +15,8 @@ final class KeptSession: Sendable {
     init(relay address: String, certificates: String) async throws {
         guard let address = RelayAddress(address) else { throw BenchError("'\(address)' is no address") }
         let context = try TLSContext(
-            role: .client, credentials: TLSCredentials(directory: certificates), applicationProtocol: applicationProtocol)
+            role: .client, credentials: TLSCredentials(directory: certificates),
+            applicationProtocol: applicationProtocol)
         let dialer = RelayDialer(address: address, context: context, software: "baton-bench")
         let loop = group.next()
         session = try await dialer.openSession(on: loop, delegate: NoPaths()).session

@@ -34,12 +34,14 @@ func measureLatency(on stage: Stage, loadSize: ByteCount) async throws -> Table 
         return Table.Row(
             name: name,
             values: [
-                "exists": exists, "echo": echo, "ratio": exists / echo, "by the agent": samples.byAgent.percentile(share),
+                "exists": exists, "echo": echo, "ratio": exists / echo,
+                "by the agent": samples.byAgent.percentile(share),
             ],
             aim: atMost.map { Table.Aim(column: "ratio", atMost: $0) })
     }
     return Table(
-        title: "Latency: µs per round trip, \(loaded.exists.count) of each", columns: ["exists", "echo", "ratio", "by the agent"],
+        title: "Latency: µs per round trip, \(loaded.exists.count) of each",
+        columns: ["exists", "echo", "ratio", "by the agent"],
         rows: [
             row("idle, median", idle, 0.5),
             row("idle, p99", idle, 0.99),

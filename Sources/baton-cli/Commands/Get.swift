@@ -15,7 +15,8 @@ struct Get: AsyncParsableCommand {
     @ParentCommand var parent: BatonCommand
     @OptionGroup var options: GlobalOptions
     @Argument(help: "lit://WORK@PATH") var reference: String
-    @Argument(help: "The copy itself; with a / at its end, or . or ..: the directory to put it in.", completion: .file())
+    @Argument(
+        help: "The copy itself; with a / at its end, or . or ..: the directory to put it in.", completion: .file())
     var destination: String?
     @Flag(help: "Replace what is at the destination.") var overwrite = false
 
@@ -46,7 +47,9 @@ private func get(
     defer { line.clear() }
     // How much there is in all takes a walk at the origin: it runs beside, and the transfer does not wait for it.
     async let total: Void = {
-        if let status = try? await client.stat(reference, digest: false, within: conversation.limit) { line.expect(status.size) }
+        if let status = try? await client.stat(reference, digest: false, within: conversation.limit) {
+            line.expect(status.size)
+        }
     }()
     let fetched = try await client.get(reference, to: place, overwrite: overwrite, within: conversation.transferLimit) {
         line.show($0)
@@ -123,7 +126,9 @@ private struct GetAnswer: Encodable {
         ]
         if !atomic { lines.append("the file system cannot exchange: the destination was replaced in two steps") }
         lines += skipped.map { "skipped \($0.path): \($0.reason)" }
-        if skippedCount > UInt64(skipped.count) { lines.append("and \(skippedCount - UInt64(skipped.count)) more were skipped") }
+        if skippedCount > UInt64(skipped.count) {
+            lines.append("and \(skippedCount - UInt64(skipped.count)) more were skipped")
+        }
         return lines.joined(separator: "\n")
     }
 }

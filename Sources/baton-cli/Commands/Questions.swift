@@ -78,7 +78,8 @@ private struct StatAnswer: Encodable {
         mode = status.mode.octal
         mtime = status.modified.text
         source = status.source.name
-        digest = status.digest.isEmpty ? nil : status.digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        digest =
+            status.digest.isEmpty ? nil : status.digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     var lines: String {
@@ -107,7 +108,8 @@ struct List: AsyncParsableCommand {
             var items: [Listing.Item] = []
             var more = true
             while more {
-                let listing = try await client.list(reference, after: items.last?.name ?? [], within: conversation.limit)
+                let listing = try await client.list(
+                    reference, after: items.last?.name ?? [], within: conversation.limit)
                 items += listing.items
                 more = listing.more && !listing.items.isEmpty
                 if conversation.isJSON { continue }
