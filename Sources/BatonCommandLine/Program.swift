@@ -7,7 +7,11 @@ public import UnixSignals
 public enum Program {
     /// Parses the command line and runs the command that it names. A failure is printed as one line, errors in the words of the
     /// command line with its usage, and becomes the exit status.
-    public static func run<Root: AsyncParsableCommand>(_ type: Root.Type) async -> Never {
+    ///
+    /// - Parameter onUsageError: says it in another form, and returns true, or leaves it to be printed as text.
+    public static func run<Root: AsyncParsableCommand>(
+        _ type: Root.Type, onUsageError: (String) -> Bool = { _ in false }
+    ) async -> Never {
         signal(SIGPIPE, SIG_IGN)
         do {
             var command = try Root.parseAsRoot()
@@ -23,16 +27,14 @@ public enum Program {
             switch Root.exitCode(for: error) {
             case .success: Root.exit(withError: error)
             case .validationFailure:
-                StandardError.write(Root.fullMessage(for: error))
-                exit(usage)
+                if !onUsageError(Root.message(for: error)) { StandardError.write(Root.fullMessage(for: error)) }
+                exit(ErrorCode.usage.exitStatus)
             default:
                 StandardError.write("\(name): \(sentence(error))")
                 exit((error as? BatonError)?.code.exitStatus ?? ErrorCode.internal.exitStatus)
             }
         }
     }
-
-    private static let usage: Int32 = 64
 
     /// What to say about an error in one line.
     public static func sentence(_ error: any Error) -> String {

@@ -45,17 +45,18 @@ private func get(
     }
     let line = ProgressLine()
     defer { line.clear() }
-    // How much there is in all takes a walk at the origin: it runs beside, and the transfer does not wait for it.
-    async let total: Void = {
-        if let status = try? await client.stat(reference, digest: false, within: conversation.limit) {
-            line.expect(status.size)
+    return try await withTaskGroup(of: Void.self) { group in
+        // How much there is in all takes a walk at the origin: it runs beside, and nobody waits for it.
+        group.addTask {
+            let status = try? await client.stat(reference, digest: false, within: conversation.limit)
+            if let status { line.expect(status.size) }
         }
-    }()
-    let fetched = try await client.get(reference, to: place, overwrite: overwrite, within: conversation.transferLimit) {
-        line.show($0)
-    }
-    _ = await total
-    return fetched
+        defer { group.cancelAll() }
+        return await Result { () async throws(BatonError) in
+            try await client.get(
+                reference, to: place, overwrite: overwrite, within: conversation.transferLimit, onProgress: line.show)
+        }
+    }.get()
 }
 
 enum Destination {
