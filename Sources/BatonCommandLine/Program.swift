@@ -10,7 +10,7 @@ public enum Program {
     ///
     /// - Parameter onUsageError: says it in another form, and returns true, or leaves it to be printed as text.
     public static func run<Root: AsyncParsableCommand>(
-        _ type: Root.Type, onUsageError: (String) -> Bool = { _ in false }
+        _ type: Root.Type, onUsageError: @Sendable (String) -> Bool = { _ in false }
     ) async -> Never {
         signal(SIGPIPE, SIG_IGN)
         do {

@@ -45,18 +45,23 @@ private func get(
     }
     let line = ProgressLine()
     defer { line.clear() }
-    return try await withTaskGroup(of: Void.self) { group in
+    let result = await withTaskGroup(of: Void.self, returning: Result<Fetched, BatonError>.self) { group in
         // How much there is in all takes a walk at the origin: it runs beside, and nobody waits for it.
         group.addTask {
             let status = try? await client.stat(reference, digest: false, within: conversation.limit)
             if let status { line.expect(status.size) }
         }
         defer { group.cancelAll() }
-        return await Result { () async throws(BatonError) in
-            try await client.get(
-                reference, to: place, overwrite: overwrite, within: conversation.transferLimit, onProgress: line.show)
+        do throws(BatonError) {
+            return .success(
+                try await client.get(
+                    reference, to: place, overwrite: overwrite, within: conversation.transferLimit,
+                    onProgress: line.show))
+        } catch {
+            return .failure(error)
         }
-    }.get()
+    }
+    return try result.get()
 }
 
 enum Destination {
