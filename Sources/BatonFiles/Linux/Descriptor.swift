@@ -85,10 +85,14 @@ extension CInt {
 
     fileprivate func readLink(_ name: FileName) throws(Errno) -> [UInt8] {
         let capacity = 4096
-        var target = [CChar](repeating: 0, count: capacity)
-        let count = try systemCall { readlinkat(self, name.cString, &target, capacity) }
-        guard count < capacity else { throw .fileNameTooLong }
-        return target[..<count].map(UInt8.init(bitPattern:))
+        let target = try withUnsafeTemporaryAllocation(of: CChar.self, capacity: capacity) {
+            memory throws(Errno) -> [UInt8] in
+            guard let start = memory.baseAddress else { throw .noMemory }
+            let count = try systemCall { readlinkat(self, name.cString, start, capacity) }
+            return Array(UnsafeRawBufferPointer(start: start, count: count))
+        }
+        guard target.count < capacity else { throw .fileNameTooLong }
+        return target
     }
 }
 

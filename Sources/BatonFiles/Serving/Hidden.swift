@@ -7,6 +7,7 @@ struct Hidden {
 
     /// Whether a path cannot be served whatever lies there.
     static func hides(_ path: PathName) -> Bool {
+        guard mayNameBaton(path.bytes) else { return false }
         let components = path.components
         if !path.isAbsolute, components.first?.elementsEqual(".baton".utf8) == true { return true }
         return components.contains { StageName.matches($0) }
@@ -15,12 +16,25 @@ struct Hidden {
     /// Whether the thing itself lies in `ROOT/.baton` or in a stage.
     func hides(_ place: Place) throws(FileFault) -> Bool {
         let real = try faulting { () throws(Errno) in try place.descriptor.realPath() }
+        if real.first != UInt8(ascii: "/") { return true }
+        // The folder has its name, unless somebody with root's powers mounted it elsewhere: only a path with that name in it is
+        // worth a closer look.
+        guard Hidden.mayNameBaton(real) else { return false }
         let components = real.split(separator: UInt8(ascii: "/"))
-        if real.first != UInt8(ascii: "/") || components.contains(where: { StageName.matches($0) }) { return true }
-        // The folder has this name unless somebody with root's powers mounted it elsewhere; only then is it worth a walk upwards.
-        guard components.contains(where: { $0.elementsEqual(".baton".utf8) }) else { return false }
+        if components.contains(where: { StageName.matches($0) }) { return true }
         let directory = try place.status.kind == .directory ? place.descriptor : parent(of: place, at: components)
         return try faulting { () throws(Errno) in try directory.isOrIsBelow { $0 == baton } }
+    }
+
+    /// Whether a component could be `.baton` or a stage's name.
+    private static func mayNameBaton(_ path: [UInt8]) -> Bool {
+        let name = ".baton".utf8
+        var rest = path[...]
+        while let dot = rest.firstIndex(of: UInt8(ascii: ".")) {
+            if rest[dot...].starts(with: name) { return true }
+            rest = rest[(dot + 1)...]
+        }
+        return false
     }
 
     /// The directory that holds a file: the one in its real path, if the file still is where that says.

@@ -9,8 +9,6 @@ import NIOPosix
 final class KeptSession: Sendable {
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let session: Session
-    /// The connection's own thread.
-    let executor: any TaskExecutor
 
     init(relay address: String, certificates: String) async throws {
         guard let address = RelayAddress(address) else { throw BenchError("'\(address)' is no address") }
@@ -20,13 +18,27 @@ final class KeptSession: Sendable {
         let dialer = RelayDialer(address: address, context: context, software: "baton-bench")
         let loop = group.next()
         session = try await dialer.openSession(on: loop, delegate: NoPaths()).session
-        executor = LoopTaskExecutor(loop: loop)
     }
 
-    func exists(_ reference: Reference) async throws -> Bool {
+    /// Microseconds that each of `count` questions took, one after the other.
+    func timeExists(_ reference: Reference, _ count: Int) async throws -> [Double] {
+        try await KeptSession.timeExists(on: session, reference, count)
+    }
+
+    /// Asked where the session lives, on the connection's own thread.
+    private static func timeExists(
+        on session: isolated Session, _ reference: Reference, _ count: Int
+    ) async throws -> [Double] {
         let request = Request(.exists, deadline: 10_000, origin: reference.origin, path: reference.path)
-        guard case .exists(let exists, _) = try await session.call(request) else { return false }
-        return exists
+        var samples: [Double] = []
+        for _ in 0..<count {
+            let start = ContinuousClock.now
+            guard case .exists(true, _) = try await session.call(request) else {
+                throw BenchError("\(reference) does not exist, says the origin")
+            }
+            samples.append((ContinuousClock.now - start).seconds * 1e6)
+        }
+        return samples
     }
 
     func close() async throws {

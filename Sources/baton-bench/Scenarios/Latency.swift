@@ -78,9 +78,7 @@ private struct Probes {
             try Task.checkCancellation()
             let before = load?.generation
             let echoes = try await echo.roundTrips(Probes.batch)
-            let answers = try await withTaskExecutorPreference(session.executor) {
-                try await time(Probes.batch) { try await session.exists(reference) }
-            }
+            let answers = try await session.timeExists(reference, Probes.batch)
             let byAgent = try await withTaskExecutorPreference(client.executor) {
                 try await time(Probes.batch) { try await client.exists(reference, within: .seconds(10)).exists }
             }
