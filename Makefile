@@ -17,7 +17,7 @@ RELEASE := --configuration release --static-swift-stdlib -Xlinker -L$(CURDIR)/$(
 	-Xswiftc -Xclang-linker -Xswiftc -static-libgcc
 RELEASE_BIN = $(shell $(SWIFT) build $(RELEASE) --show-bin-path)
 
-SWIFT_FORMAT := $(SWIFT) format --configuration .swift-format --recursive --parallel
+FORMAT_OPTIONS := --configuration .swift-format --recursive --parallel
 SWIFT_FILES := Sources Tests Package.swift
 
 .DEFAULT_GOAL := help
@@ -57,10 +57,10 @@ bench: release ## Measure throughput, memory and latency beside plain C (BENCH=a
 	$(RELEASE_BIN)/baton-bench $(BENCH)
 
 lint: build ## Check the format; compile with warnings as errors
-	$(SWIFT_FORMAT) lint --strict $(SWIFT_FILES)
+	$(SWIFT) format lint --strict $(FORMAT_OPTIONS) $(SWIFT_FILES)
 
 format: ## Format the Swift sources in place
-	$(SWIFT_FORMAT) --in-place $(SWIFT_FILES)
+	$(SWIFT) format $(FORMAT_OPTIONS) --in-place $(SWIFT_FILES)
 
 install: release ## Install baton, baton-agent and baton-relay, stripped, below PREFIX (default /usr/local)
 	@mkdir -p "$(DESTDIR)$(PREFIX)/bin"

@@ -7,7 +7,11 @@ public import UnixSignals
 public enum Program {
     /// Parses the command line and runs the command that it names. A failure is printed as one line, errors in the words of the
     /// command line with its usage, and becomes the exit status.
-    public static func run<Root: AsyncParsableCommand>(_ type: Root.Type) async -> Never {
+    ///
+    /// - Parameter onUsageError: says it in another form, and returns true, or leaves it to be printed as text.
+    public static func run<Root: AsyncParsableCommand>(
+        _ type: Root.Type, onUsageError: @Sendable (String) -> Bool = { _ in false }
+    ) async -> Never {
         signal(SIGPIPE, SIG_IGN)
         do {
             var command = try Root.parseAsRoot()
@@ -23,16 +27,14 @@ public enum Program {
             switch Root.exitCode(for: error) {
             case .success: Root.exit(withError: error)
             case .validationFailure:
-                StandardError.write(Root.fullMessage(for: error))
-                exit(usage)
+                if !onUsageError(Root.message(for: error)) { StandardError.write(Root.fullMessage(for: error)) }
+                exit(ErrorCode.usage.exitStatus)
             default:
                 StandardError.write("\(name): \(sentence(error))")
                 exit((error as? BatonError)?.code.exitStatus ?? ErrorCode.internal.exitStatus)
             }
         }
     }
-
-    private static let usage: Int32 = 64
 
     /// What to say about an error in one line.
     public static func sentence(_ error: any Error) -> String {
@@ -52,6 +54,15 @@ extension UnixSignal {
 /// The machine that this runs on.
 public enum Machine {
     public static var cores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
+    /// Takes as many descriptors as the system allows: each connection holds one, and the usual soft limit is meant for programs that
+    /// still use `select`.
+    public static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
 }
 
 extension Daemon {
@@ -76,7 +87,11 @@ extension Daemon {
                 var count = 0
                 for await signal in signals {
                     count += 1
-                    if count > 1 { exit(128 + signal.number) }
+                    if count > 1 {
+                        // Nothing that was started here outlives us.
+                        _ = onSignal(SIGKILL)
+                        exit(128 + signal.number)
+                    }
                     if !onSignal(signal.number) { continuation.yield() }
                 }
                 return nil

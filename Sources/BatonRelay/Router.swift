@@ -12,11 +12,9 @@ actor Router: LoopActor {
     private nonisolated let software: String
     private nonisolated let logger: Logger
 
-    private var members: [WorkKey: Member] = [:]
-    private var keys: [ObjectIdentifier: WorkKey] = [:]
-    private var tickets: [[UInt8]: WorkKey] = [:]
-    private var routes: [RouteKey: Route] = [:]
-    private var budget: WindowBudget
+    var membership = Membership()
+    var routes: [RouteKey: Route] = [:]
+    var budget: WindowBudget
     private var lastEpoch: UInt64
     private var isDraining = false
 
@@ -32,24 +30,16 @@ actor Router: LoopActor {
         lastEpoch = firstEpoch
     }
 
-    /// A connected work.
-    private struct Member {
-        let session: Session
-        let ticket: [UInt8]
-        var lane: Lane?
-        /// Transfers that this work was asked for before it had a lane.
-        var waiting: [StreamID: Transfer] = [:]
-    }
-
     /// A request that is under way: by whom, on which stream.
-    private struct RouteKey: Hashable {
+    struct RouteKey: Hashable {
         let asker: ObjectIdentifier
         let stream: StreamID
     }
 
-    private struct Route {
+    /// Where a request was passed on to.
+    struct Route {
         let owner: Session
-        var ownerStream: StreamID
+        let ownerStream: StreamID
         let transfer: Transfer?
     }
 
@@ -68,16 +58,15 @@ actor Router: LoopActor {
             address: greeting.channel.remoteAddress?.description ?? "unknown", software: hello.software)
         let session = Session(
             channel: greeting.channel, role: .acceptor, peer: peer, allowedByPeer: hello.maxStreams, delegate: self)
-        let ticket = try newTicket(for: key)
-        if let older = members[key] {
+        let ticket = try newTicket()
+        if let older = membership[key]?.session {
             logger.notice("a newer session replaces an older one", metadata: metadata(session))
-            leave(older.session, key)
-            older.session.close(
+            leave(older)
+            older.close(
                 .replaced, "another agent with the identity of '\(key.work)' has connected to the relay",
                 reconnect: Limits.neverReconnect)
         }
-        members[key] = Member(session: session, ticket: ticket)
-        keys[ObjectIdentifier(session)] = key
+        membership.enter(session, as: key, ticket: ticket)
         session.welcome(
             Welcome(session: lastEpoch, app: key.app, work: key.work, ticket: ticket, software: software),
             keepalive: hello.keepalive)
@@ -90,15 +79,14 @@ actor Router: LoopActor {
         guard join.version == Limits.version else {
             throw ProtocolViolation(.versionMismatch, "this relay speaks version \(Limits.version)")
         }
-        guard tickets[join.ticket] == key, let member = members[key], member.ticket == join.ticket else {
+        guard let member = membership[key], member.ticket == join.ticket else {
             throw ProtocolViolation(.badTicket, "the ticket of this lane is wrong, used or late")
         }
         // The dialer may know sooner than we that its lane is dead.
         member.lane?.close(.replaced, "another lane has joined the session")
-        tickets[join.ticket] = nil
         let session = member.session
-        let fresh = try newTicket(for: key)
-        members[key] = Member(session: session, ticket: fresh, lane: nil, waiting: member.waiting)
+        let fresh = try newTicket()
+        membership.update(session) { ($0.ticket, $0.lane) = (fresh, nil) }
         session.send(ticket: fresh)
         return ConnectionMove(to: loops.bulk(for: session.peer.epoch)) { channel in
             Lane(channel: channel, session: session, peerName: "work '\(session.peer.work)'") { lane, error in
@@ -109,12 +97,8 @@ actor Router: LoopActor {
         }
     }
 
-    private func newTicket(for key: WorkKey) throws(ProtocolViolation) -> [UInt8] {
-        do {
-            let ticket = try randomBytes(Limits.ticket)
-            tickets[ticket] = key
-            return ticket
-        } catch {
+    private func newTicket() throws(ProtocolViolation) -> [UInt8] {
+        do { return try randomBytes(Limits.ticket) } catch {
             throw ProtocolViolation(.internal, "the relay has no random numbers: \(error)")
         }
     }
@@ -124,10 +108,9 @@ actor Router: LoopActor {
         case .failure(let error):
             logger.warning("a lane was lost while it joined: \(error.message)", metadata: metadata(session))
         case .success(let lane):
-            guard let key = keys[ObjectIdentifier(session)] else { return lane.close() }
-            members[key]?.lane = lane
-            for (stream, transfer) in members[key]?.waiting ?? [:] { transfer.attach(lane, stream: stream) }
-            members[key]?.waiting = [:]
+            guard let waiting = membership.member(of: session)?.waiting else { return lane.close() }
+            for (stream, transfer) in waiting { transfer.attach(lane, stream: stream) }
+            membership.update(session) { ($0.lane, $0.waiting) = (lane, [:]) }
             lane.sayJoined()
             logger.debug("a lane has joined", metadata: metadata(session))
         }
@@ -136,17 +119,14 @@ actor Router: LoopActor {
     // MARK: Going
 
     private func lost(_ lane: Lane, of session: Session, _ error: BatonError) {
-        guard let key = keys[ObjectIdentifier(session)], members[key]?.lane === lane else { return }
-        members[key]?.lane = nil
+        guard membership.member(of: session)?.lane === lane else { return }
+        membership.update(session) { $0.lane = nil }
         logger.info("a lane has ended: \(error.message)", metadata: metadata(session))
     }
 
     /// Forgets a session and stops what it had asked for.
-    private func leave(_ session: Session, _ key: WorkKey) {
-        guard keys.removeValue(forKey: ObjectIdentifier(session)) != nil else { return }
-        guard let member = members[key], member.session === session else { return }
-        members[key] = nil
-        tickets[member.ticket] = nil
+    private func leave(_ session: Session) {
+        guard let member = membership.leave(session) else { return }
         member.lane?.close()
         for (routeKey, route) in routes where routeKey.asker == ObjectIdentifier(session) {
             route.transfer?.abandon()
@@ -158,128 +138,12 @@ actor Router: LoopActor {
     /// Takes no new sessions and requests, and tells all works to come back later.
     func drain(within limit: TimeAmount) {
         isDraining = true
-        for member in members.values {
-            member.session.assumeIsolated {
-                $0.drain(within: limit, reconnect: 1000, "the relay is shutting down")
-            }
+        for session in membership.sessions {
+            session.assumeIsolated { $0.drain(within: limit, reconnect: 1000, "the relay is shutting down") }
         }
     }
 
-    var isEmpty: Bool { members.isEmpty }
-
-    // MARK: Requests
-
-    private func route(_ request: Request, from asker: Session, _ stream: StreamID) {
-        guard let key = keys[ObjectIdentifier(asker)], let member = members[key] else { return }
-        guard let origin = request.origin else {
-            if request.operation == .echo { return asker.reply(.echo(by: nil), on: stream) }
-            return refuse(
-                asker, stream, request, .usage, "a request to the relay must name the work whose path it means")
-        }
-        guard let owner = members[key.sibling(origin)] else {
-            return refuse(
-                asker, stream, request, .unreachable,
-                "work '\(origin)' is not connected to the relay, so \(request.reference) is out of reach; start its agent, or try again when it runs"
-            )
-        }
-        guard case .get(let credit) = request.operation else {
-            return forward(request, to: owner.session, from: asker, stream, transfer: nil)
-        }
-        guard let lane = member.lane else {
-            return refuse(
-                asker, stream, request, .interrupted, "there is no lane to send \(request.reference) on; try again")
-        }
-        guard let window = budget.reserve() else {
-            return refuse(
-                asker, stream, request, .busy, "the relay has no room for another transfer now; try again later")
-        }
-        let transfer = Transfer(window: window, to: lane, as: stream)
-        let routeKey = RouteKey(asker: ObjectIdentifier(asker), stream: stream)
-        lane.open(
-            stream, limit: credit,
-            observer: OutflowObserver { bytes in
-                transfer.passedOn(bytes)
-            } ended: { error in
-                self.onLoop { $0.ended(routeKey, error) }
-            })
-        var onward = request
-        onward.operation = .get(credit: window)
-        forward(onward, to: owner.session, from: asker, stream, transfer: transfer)
-    }
-
-    private func forward(
-        _ request: Request, to owner: Session, from asker: Session, _ stream: StreamID, transfer: Transfer?
-    ) {
-        let routeKey = RouteKey(asker: ObjectIdentifier(asker), stream: stream)
-        let reserved = owner.assumeIsolated { session in
-            session.reserve(for: request) { event in
-                self.assumeIsolated { $0.answer(event, to: asker, routeKey, request) }
-            }
-        }
-        routes[routeKey] = Route(owner: owner, ownerStream: reserved ?? 0, transfer: transfer)
-        guard let ownerStream = reserved else {
-            let message = "work '\(owner.peer.work)' has too many requests at once; try again"
-            return fail(routeKey, asker, transfer, BatonError(.busy, message, path: request.path, saidBy: .relay))
-        }
-        if let transfer { expect(transfer, from: owner, on: ownerStream) }
-        owner.assumeIsolated { $0.start(ownerStream, with: request) }
-    }
-
-    private func expect(_ transfer: Transfer, from owner: Session, on stream: StreamID) {
-        guard let key = keys[ObjectIdentifier(owner)] else { return }
-        if let lane = members[key]?.lane {
-            transfer.attach(lane, stream: stream)
-        } else {
-            members[key]?.waiting[stream] = transfer
-        }
-    }
-
-    private func answer(_ event: StreamEvent, to asker: Session, _ routeKey: RouteKey, _ request: Request) {
-        guard let route = routes[routeKey] else { return }
-        switch event {
-        case .progress: break
-        case .reply(.error(let error)): fail(routeKey, asker, route.transfer, error)
-        case .reply(let reply):
-            remove(routeKey)
-            asker.reply(reply, on: routeKey.stream)
-        case .lost(let error):
-            let sentence =
-                "work '\(route.owner.peer.work)' went away before it had answered about \(request.reference) (\(error.message))"
-            let code: ErrorCode = route.transfer == nil ? .unreachable : .interrupted
-            fail(routeKey, asker, route.transfer, BatonError(code, sentence, path: request.path, saidBy: .relay))
-        }
-    }
-
-    private func fail(_ routeKey: RouteKey, _ asker: Session, _ transfer: Transfer?, _ error: BatonError) {
-        guard let transfer else {
-            remove(routeKey)
-            return asker.reply(.error(error), on: routeKey.stream)
-        }
-        // The asker's lane ends the stream, in order with what it has been sent, and calls back.
-        transfer.fail(error)
-    }
-
-    /// The asker's side of a transfer has ended; so does the owner's, if it has not yet.
-    private func ended(_ routeKey: RouteKey, _ error: BatonError?) {
-        guard let route = routes[routeKey] else { return }
-        if error != nil {
-            route.transfer?.abandon()
-            route.owner.cancel(route.ownerStream, because: .cancelled)
-        }
-        remove(routeKey)
-    }
-
-    private func remove(_ routeKey: RouteKey) {
-        guard let route = routes.removeValue(forKey: routeKey) else { return }
-        if let window = route.transfer?.window { budget.release(window) }
-        if let key = keys[ObjectIdentifier(route.owner)] { members[key]?.waiting[route.ownerStream] = nil }
-    }
-
-    private func refuse(
-        _ asker: Session, _ stream: StreamID, _ request: Request, _ code: ErrorCode, _ message: String
-    ) {
-        asker.reply(.error(BatonError(code, message, path: request.path, saidBy: .relay)), on: stream)
-    }
+    var isEmpty: Bool { membership.isEmpty }
 
     private nonisolated func metadata(_ session: Session) -> Logger.Metadata {
         [
@@ -319,16 +183,15 @@ extension Router: SessionDelegate {
 
     nonisolated func session(_ session: Session, granted limit: UInt64, to stream: StreamID) {
         assumeIsolated { router in
-            guard let key = router.keys[ObjectIdentifier(session)] else { return }
-            router.members[key]?.lane?.grant(limit, to: stream)
+            router.membership.member(of: session)?.lane?.grant(limit, to: stream)
         }
     }
 
     nonisolated func sessionEnded(_ session: Session, _ error: BatonError) {
         assumeIsolated { router in
-            guard let key = router.keys[ObjectIdentifier(session)] else { return }
+            guard router.membership.key(of: session) != nil else { return }
             router.logger.info("a work has gone: \(error.message)", metadata: router.metadata(session))
-            router.leave(session, key)
+            router.leave(session)
         }
     }
 }

@@ -52,6 +52,7 @@ struct AgentCommand: AsyncParsableCommand {
 
     func run() async throws {
         Daemon.keepBuffers()
+        Machine.raiseDescriptorLimit()
         let agent = Agent(try makeConfiguration(), logger: Daemon.logger("baton-agent", level: log.level))
         let hasCommand = !command.isEmpty
         let signals = await Daemon.endingSignals()

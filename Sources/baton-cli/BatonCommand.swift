@@ -1,5 +1,6 @@
 import ArgumentParser
 import BatonCommandLine
+import BatonProtocol
 
 @main
 struct BatonCommand: AsyncParsableCommand {
@@ -17,7 +18,12 @@ struct BatonCommand: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     static func main() async {
-        await Program.run(BatonCommand.self)
+        await Program.run(BatonCommand.self) { message in
+            // The words could not be read, so neither could the flags among them: look for this one by hand.
+            guard CommandLine.arguments.contains("--json") || Fallback.flag("BATON_JSON") else { return false }
+            print(JSON.text(ErrorReport(error: .init(BatonError(.usage, message), path: nil))))
+            return true
+        }
     }
 }
 

@@ -33,6 +33,7 @@ struct RelayCommand: AsyncParsableCommand {
 
     func run() async throws {
         Daemon.keepBuffers()
+        Machine.raiseDescriptorLimit()
         let text = try Fallback.required(listen, flag: "--listen HOST:PORT", "BATON_LISTEN")
         guard let address = RelayAddress(text) else { throw ValidationError("'\(text)' is not HOST:PORT") }
         let store = try Fallback.required(store, flag: "--store DIR", "BATON_STORE")

@@ -22,8 +22,15 @@ struct OriginDesk: Sendable {
                 job.reply(try answer(job))
             }
         } catch {
-            job.reply(.error(error.said(by: .owner)))
+            job.reply(.error(ownersWords(error)))
         }
+    }
+
+    /// Whoever asked may ask many works: the sentence names this one.
+    private func ownersWords(_ error: BatonError) -> BatonError {
+        var error = error.said(by: .owner)
+        error.message = "work '\(work)' says: \(error.message)"
+        return error
     }
 
     private func answer(_ job: Job) throws(BatonError) -> Reply {
@@ -65,7 +72,7 @@ struct OriginDesk: Sendable {
             logger.info(
                 "a transfer has failed: \(error.message)",
                 metadata: ["path": "\(job.request.reference)", "code": "\(error.code.name)"])
-            lane.end(job.stream, with: error.said(by: .owner))
+            lane.end(job.stream, with: ownersWords(error))
         }
     }
 }

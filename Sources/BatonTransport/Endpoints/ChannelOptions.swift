@@ -12,7 +12,7 @@ enum ChannelSettings {
 
 extension ClientBootstrap {
     func laneOptions() -> ClientBootstrap {
-        channelOption(.socketOption(.tcp_nodelay), value: 1)
+        channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.recvAllocator, value: ChannelSettings.laneReceiveBuffer)
             .channelOption(.writeBufferWaterMark, value: ChannelSettings.laneWriteMark)
             .channelOption(.maxMessagesPerRead, value: 1)

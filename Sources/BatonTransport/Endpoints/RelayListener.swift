@@ -21,39 +21,50 @@ public struct RelayListener: Sendable {
     public static func listen(
         on address: RelayAddress, loop: any EventLoop, context: TLSContext, doorkeeper: any Doorkeeper, logger: Logger
     ) async throws(BatonError) -> RelayListener {
-        let unknown = UnknownPeers(limit: 4096)
+        let unknown = UnknownPeers(limit: 2048)
         let bootstrap = ServerBootstrap(group: loop, childGroup: loop)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.recvAllocator, value: ChannelSettings.controlReceiveBuffer)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let peer = "\(channel.remoteAddress?.description ?? "unknown")"
-                    guard unknown.enter() else {
-                        logger.warning(
-                            "refused a connection: too many are not greeted yet", metadata: ["peer": "\(peer)"])
-                        throw ChannelError.alreadyClosed
-                    }
-                    let connection = try context.makeConnection(peerName: nil)
-                    try channel.pipeline.syncOperations.addHandler(TLSHandler(connection: connection))
-                    let handler = ConnectionHandler(kind: nil, greeting: nil) { greeting throws(ProtocolViolation) in
-                        let admission = try doorkeeper.admit(greeting)
-                        unknown.leave()
-                        return admission
-                    } onRefusal: { error in
-                        unknown.leave()
-                        logger.warning(
-                            "refused a connection: \(error.message)",
-                            metadata: ["peer": "\(peer)", "code": "\(error.code.name)"])
-                    }
-                    try channel.pipeline.syncOperations.addHandler(handler)
+                    try prepare(channel, unknown, context, doorkeeper, logger)
                 }
             }
         do {
             return RelayListener(channel: try await bootstrap.bind(host: address.host, port: address.port).get())
         } catch {
             throw BatonError(.unreachable, "cannot listen on \(address): \(error)")
+        }
+    }
+
+    private static func prepare(
+        _ channel: any Channel, _ unknown: UnknownPeers, _ context: TLSContext, _ doorkeeper: any Doorkeeper,
+        _ logger: Logger
+    ) throws {
+        var logger = logger
+        logger[metadataKey: "peer"] = "\(channel.remoteAddress?.description ?? "unknown")"
+        guard unknown.enter() else {
+            logger.warning("refused a connection: too many are not greeted yet")
+            throw ChannelError.alreadyClosed
+        }
+        let handler = ConnectionHandler(kind: nil, greeting: nil) { greeting throws(ProtocolViolation) in
+            let admission = try doorkeeper.admit(greeting)
+            unknown.leave()
+            return admission
+        } onRefusal: { [logger] error in
+            unknown.leave()
+            logger.warning("refused a connection: \(error.message)", metadata: ["code": "\(error.code.name)"])
+        }
+        do {
+            let connection = try context.makeConnection(peerName: nil)
+            try channel.pipeline.syncOperations.addHandler(TLSHandler(connection: connection))
+            try channel.pipeline.syncOperations.addHandler(handler)
+        } catch {
+            unknown.leave()
+            logger.error("cannot serve a connection: \(error)")
+            throw error
         }
     }
 

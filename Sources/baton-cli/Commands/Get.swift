@@ -45,17 +45,23 @@ private func get(
     }
     let line = ProgressLine()
     defer { line.clear() }
-    // How much there is in all takes a walk at the origin: it runs beside, and the transfer does not wait for it.
-    async let total: Void = {
-        if let status = try? await client.stat(reference, digest: false, within: conversation.limit) {
-            line.expect(status.size)
+    let result = await withTaskGroup(of: Void.self, returning: Result<Fetched, BatonError>.self) { group in
+        // How much there is in all takes a walk at the origin: it runs beside, and nobody waits for it.
+        group.addTask {
+            let status = try? await client.stat(reference, digest: false, within: conversation.limit)
+            if let status { line.expect(status.size) }
         }
-    }()
-    let fetched = try await client.get(reference, to: place, overwrite: overwrite, within: conversation.transferLimit) {
-        line.show($0)
+        defer { group.cancelAll() }
+        do throws(BatonError) {
+            return .success(
+                try await client.get(
+                    reference, to: place, overwrite: overwrite, within: conversation.transferLimit,
+                    onProgress: line.show))
+        } catch {
+            return .failure(error)
+        }
     }
-    _ = await total
-    return fetched
+    return try result.get()
 }
 
 enum Destination {

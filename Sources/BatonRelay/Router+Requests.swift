@@ -1,0 +1,117 @@
+import BatonProtocol
+import BatonTransport
+
+// Requests on their way: one stream of the asker's, one of the owner's, and between them a route.
+extension Router {
+    /// Brings a request to the work that owns the path, or refuses it.
+    func route(_ request: Request, from asker: Session, _ stream: StreamID) {
+        guard let key = membership.key(of: asker), let member = membership[key] else { return }
+        guard let origin = request.origin else {
+            if request.operation == .echo { return asker.reply(.echo(by: nil), on: stream) }
+            return refuse(
+                asker, stream, request, .usage, "a request to the relay must name the work whose path it means")
+        }
+        guard let owner = membership[key.sibling(origin)] else {
+            return refuse(
+                asker, stream, request, .unreachable,
+                "work '\(origin)' is not connected to the relay, so \(request.reference) is out of reach; start its agent, or try again when it runs"
+            )
+        }
+        guard case .get(let credit) = request.operation else {
+            return forward(request, to: owner.session, from: asker, stream, transfer: nil)
+        }
+        guard let lane = member.lane else {
+            return refuse(
+                asker, stream, request, .interrupted, "there is no lane to send \(request.reference) on; try again")
+        }
+        guard let window = budget.reserve() else {
+            return refuse(
+                asker, stream, request, .busy, "the relay has no room for another transfer now; try again later")
+        }
+        let transfer = Transfer(window: window, to: lane, as: stream)
+        let routeKey = RouteKey(asker: ObjectIdentifier(asker), stream: stream)
+        lane.open(
+            stream, limit: credit,
+            observer: OutflowObserver { bytes in
+                transfer.passedOn(bytes)
+            } ended: { error in
+                self.onLoop { $0.ended(routeKey, error) }
+            })
+        var onward = request
+        onward.operation = .get(credit: window)
+        forward(onward, to: owner.session, from: asker, stream, transfer: transfer)
+    }
+
+    private func forward(
+        _ request: Request, to owner: Session, from asker: Session, _ stream: StreamID, transfer: Transfer?
+    ) {
+        let routeKey = RouteKey(asker: ObjectIdentifier(asker), stream: stream)
+        let reserved = owner.assumeIsolated { session in
+            session.reserve(for: request) { event in
+                self.assumeIsolated { $0.answer(event, to: asker, routeKey, request) }
+            }
+        }
+        routes[routeKey] = Route(owner: owner, ownerStream: reserved ?? 0, transfer: transfer)
+        guard let ownerStream = reserved else {
+            let message = "work '\(owner.peer.work)' has too many requests at once; try again"
+            return fail(routeKey, asker, transfer, BatonError(.busy, message, path: request.path, saidBy: .relay))
+        }
+        if let transfer { expect(transfer, from: owner, on: ownerStream) }
+        owner.assumeIsolated { $0.start(ownerStream, with: request) }
+    }
+
+    private func expect(_ transfer: Transfer, from owner: Session, on stream: StreamID) {
+        if let lane = membership.member(of: owner)?.lane {
+            transfer.attach(lane, stream: stream)
+        } else {
+            membership.update(owner) { $0.waiting[stream] = transfer }
+        }
+    }
+
+    private func answer(_ event: StreamEvent, to asker: Session, _ routeKey: RouteKey, _ request: Request) {
+        guard let route = routes[routeKey] else { return }
+        switch event {
+        case .progress: break
+        case .reply(.error(let error)): fail(routeKey, asker, route.transfer, error)
+        case .reply(let reply):
+            remove(routeKey)
+            asker.reply(reply, on: routeKey.stream)
+        case .lost(let error):
+            let sentence =
+                "work '\(route.owner.peer.work)' went away before it had answered about \(request.reference) (\(error.message))"
+            let code: ErrorCode = route.transfer == nil ? .unreachable : .interrupted
+            fail(routeKey, asker, route.transfer, BatonError(code, sentence, path: request.path, saidBy: .relay))
+        }
+    }
+
+    private func fail(_ routeKey: RouteKey, _ asker: Session, _ transfer: Transfer?, _ error: BatonError) {
+        guard let transfer else {
+            remove(routeKey)
+            return asker.reply(.error(error), on: routeKey.stream)
+        }
+        // The asker's lane ends the stream, in order with what it has been sent, and calls back.
+        transfer.fail(error)
+    }
+
+    /// The asker's side of a transfer has ended; so does the owner's, if it has not yet.
+    private func ended(_ routeKey: RouteKey, _ error: BatonError?) {
+        guard let route = routes[routeKey] else { return }
+        if error != nil {
+            route.transfer?.abandon()
+            route.owner.cancel(route.ownerStream, because: .cancelled)
+        }
+        remove(routeKey)
+    }
+
+    func remove(_ routeKey: RouteKey) {
+        guard let route = routes.removeValue(forKey: routeKey) else { return }
+        if let window = route.transfer?.window { budget.release(window) }
+        membership.update(route.owner) { $0.waiting[route.ownerStream] = nil }
+    }
+
+    private func refuse(
+        _ asker: Session, _ stream: StreamID, _ request: Request, _ code: ErrorCode, _ message: String
+    ) {
+        asker.reply(.error(BatonError(code, message, path: request.path, saidBy: .relay)), on: stream)
+    }
+}
