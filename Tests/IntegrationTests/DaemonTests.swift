@@ -196,11 +196,11 @@ struct DaemonTests {
             let root = cluster.folder.path("third")
             try await shell("mkdir -p '\(root)/data'; echo 1 > '\(root)/data/file'; chmod 555 '\(root)/data'", in: "/")
             let refused = try cluster.agent(
-                "third", root: root, flags: ["--share", "data"], prefix: Unprivileged.prefix)
+                "third", root: root, flags: ["--share", "data"])
             let output = try await refused.program.output()
             #expect(output.status == 77 && output.stderr.contains("--serve-read-only"), "\(output)")
             let serving = try cluster.agent(
-                "third", root: root, flags: ["--share", "data", "--serve-read-only"], prefix: Unprivileged.prefix)
+                "third", root: root, flags: ["--share", "data", "--serve-read-only"])
             try await serving.ready()
             let answer = try await cluster.deploy.baton("get", "lit://third@data", "copy")
             #expect(answer.status == 0, "\(answer)")

@@ -76,7 +76,7 @@ struct DestinationTests {
     @Test("A file that its agent may not read fails the get of its tree and is named")
     func unreadable() async throws {
         try await Cluster.run { cluster in
-            let third = try cluster.agent("third", flags: ["--share", "outputs"], prefix: Unprivileged.prefix)
+            let third = try cluster.agent("third", flags: ["--share", "outputs"])
             try await third.ready()
             try await shell("mkdir outputs; echo 1 > outputs/a; echo 1 > outputs/b; chmod 0 outputs/b", in: third.root)
             try await shell("echo old > copy", in: cluster.deploy.root)
@@ -89,7 +89,7 @@ struct DestinationTests {
     @Test("A directory that may not be written: 77 names the destination")
     func unwritable() async throws {
         try await Cluster.run("mkdir outputs; echo 1 > outputs/file") { cluster in
-            let third = try cluster.agent("third", prefix: Unprivileged.prefix)
+            let third = try cluster.agent("third")
             try await third.ready()
             try await shell("mkdir locked; chmod 555 locked", in: third.root)
             let answer = try await third.baton("get", "lit://trainer@outputs/file", "locked/copy")
@@ -136,14 +136,6 @@ struct DestinationTests {
             let small = try await third.baton("get", "lit://trainer@outputs/small", "disk/copy")
             #expect(small.status == 0, "\(small)")
         }
-    }
-}
-
-/// What stands before a program that is to have no more rights to files than their modes give, though root runs the tests.
-enum Unprivileged {
-    static var prefix: [String] {
-        let rights = "-dac_override,-dac_read_search"
-        return geteuid() == 0 ? ["setpriv", "--bounding-set=\(rights)", "--inh-caps=\(rights)"] : []
     }
 }
 

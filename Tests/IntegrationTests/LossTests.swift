@@ -136,16 +136,34 @@ struct LossTests {
         }
     }
 
-    @Test("SIGTERM of the relay lets a running get end")
-    func drain() async throws {
-        try await Cluster.run("mkdir outputs; head -c 60000000 /dev/urandom > outputs/file") { cluster in
-            let get = try cluster.deploy.start(["get", "lit://trainer@outputs/file", "copy"])
-            try await underWay(get, in: cluster.deploy)
-            cluster.relay.program.send(SIGTERM)
-            let answer = try await get.output()
-            #expect(answer.status == 0, "\(answer)")
-            #expect(try await cluster.relay.program.status() == 0)
-            try await expectSame(cluster.trainer.root + "/outputs/file", cluster.deploy.root + "/copy")
+    @Test(
+        "SIGTERM of the receiver while the origin is stuck: the get fails, nothing is left behind, the agent ends with 0"
+    )
+    func terminatedReceiver() async throws {
+        try await duringGet { cluster, get in
+            cluster.trainer.program.send(SIGSTOP)
+            defer { cluster.trainer.program.send(SIGCONT) }
+            cluster.deploy.program.send(SIGTERM)
+            let answer = try await get.output(within: .seconds(15))
+            #expect([69, 75].contains(answer.status) && !answer.stderr.isEmpty, "\(answer)")
+            #expect(try await cluster.deploy.program.status(within: .seconds(15)) == 0)
+            try await expectOld(cluster)
+            try await expectNothingLeft(in: cluster.deploy)
+        }
+    }
+
+    @Test("SIGTERM of the origin while the receiver is stuck: it ends with 0 all the same, and the get fails")
+    func terminatedOrigin() async throws {
+        try await duringGet { cluster, get in
+            cluster.deploy.program.send(SIGSTOP)
+            cluster.trainer.program.send(SIGTERM)
+            let status = try await cluster.trainer.program.status(within: .seconds(12))
+            #expect(status == 0)
+            cluster.deploy.program.send(SIGCONT)
+            let answer = try await get.output(within: .seconds(15))
+            #expect([69, 75].contains(answer.status) && !answer.stderr.isEmpty, "\(answer)")
+            try await expectOld(cluster)
+            try await expectNothingLeft(in: cluster.deploy)
         }
     }
 

@@ -26,6 +26,42 @@ struct SessionTests {
         }
     }
 
+    // MARK: Drain
+
+    @Test("A relay that is told to end lets a running get end, refuses what is new, and then ends with 0")
+    func drain() async throws {
+        try await Cluster.run { cluster in
+            let (control, lane) = try await cluster.session()
+            let get = try cluster.deploy.start(["get", "lit://third@file", "copy"])
+            let request = try await control.frame(RawFrame.get)
+            cluster.relay.program.send(SIGTERM)
+            let goAway = try await control.frame(RawFrame.goAway)
+            #expect(goAway.code == 272)
+            let question = try await cluster.deploy.baton("exists", "lit://third@file")
+            #expect([69, 75].contains(question.status), "\(question)")
+            lane.send(
+                .entry(.file, "", isLast: true, stream: request.stream),
+                .end(entries: 1, bytes: 0, stream: request.stream))
+            let answer = try await get.output()
+            #expect(answer.status == 0, "\(answer)")
+            #expect(try await cluster.relay.program.status() == 0)
+        }
+    }
+
+    @Test("A relay that is told to end does not wait for ever for a get that is stuck")
+    func drainHasAnEnd() async throws {
+        try await Cluster.run { cluster in
+            let (control, lane) = try await cluster.session()
+            let get = try cluster.deploy.start(["get", "lit://third@file", "copy"])
+            _ = try await control.frame(RawFrame.get)
+            cluster.relay.program.send(SIGTERM)
+            #expect(try await cluster.relay.program.status(within: .seconds(20)) == 0)
+            let answer = try await get.output()
+            #expect([69, 75].contains(answer.status), "\(answer)")
+            withExtendedLifetime(lane) {}
+        }
+    }
+
     // MARK: Lanes
 
     @Test("One lane too many takes the place of the oldest, which is told so")

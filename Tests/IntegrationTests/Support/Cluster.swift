@@ -88,16 +88,24 @@ struct Cluster: Sendable {
     }
 }
 
+/// What stands before a daemon so that it has no more rights than an ordinary user, though root may run the tests: they must
+/// not need more, and files keep them out by their modes.
+enum Unprivileged {
+    static let prefix = geteuid() == 0 ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] : []
+}
+
 /// A running `baton-relay`.
 struct Relay: Sendable {
     let program: Program
     let address: String
 
     init(in folder: TemporaryFolder, certificates: String, listen: String = "127.0.0.1:0") async throws {
-        program = try Program([
-            Program.ours("baton-relay"), "--listen", listen, "--certs", certificates, "--store", folder.path("store"),
-            "--log-level", "debug",
-        ])
+        program = try Program(
+            Unprivileged.prefix + [
+                Program.ours("baton-relay"), "--listen", listen, "--certs", certificates, "--store",
+                folder.path("store"),
+                "--log-level", "debug",
+            ])
         let program = program
         address = try await readyLine(of: program) { program.stdout }
     }
@@ -131,7 +139,8 @@ struct Agent: Sendable {
             "--log-level", "debug",
         ]
         program = try Program(
-            prefix + own + flags + (command.isEmpty ? [] : ["--"] + command), environment: environment)
+            prefix + Unprivileged.prefix + own + flags + (command.isEmpty ? [] : ["--"] + command),
+            environment: environment)
     }
 
     var log: String { program.stderr }
