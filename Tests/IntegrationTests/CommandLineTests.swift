@@ -52,6 +52,18 @@ struct CommandLineTests {
         }
     }
 
+    @Test(
+        "A usage error under --json is an object on stdout, too",
+        arguments: [["get", "--json", "no reference"], ["--json", "get"], ["exists", "lit://a@b", "--json", "--wrong"]])
+    func jsonUsageError(_ arguments: [String]) async throws {
+        try await Cluster.run(files) { cluster in
+            let answer = try await cluster.deploy.start(arguments).output()
+            #expect(answer.status == 64, "\(answer)")
+            let error = try #require(try answer.json()["error"] as? [String: Any], "\(answer)")
+            #expect(error["code"] as? String == "usage" && error["said_by"] as? String == "local", "\(answer)")
+        }
+    }
+
     @Test("An error under --json is an object on stdout: code, message, path and who said it; the status stays")
     func jsonError() async throws {
         try await Cluster.run(files) { cluster in

@@ -40,6 +40,14 @@ struct WorkCommandTests {
         }
     }
 
+    @Test("A command is found by its path as well as by its name")
+    func commandByPath() async throws {
+        try await run("/bin/echo", "found") { _, _, output in
+            #expect(output.stdout == "found\n", "\(output)")
+            #expect(output.status == 0, "\(output)")
+        }
+    }
+
     @Test("What an earlier run fetched is fetched anew")
     func argumentAgain() async throws {
         try await Cluster.run(files) { cluster in
