@@ -54,7 +54,9 @@ struct CommandLineTests {
 
     @Test(
         "A usage error under --json is an object on stdout, too",
-        arguments: [["get", "--json", "no reference"], ["--json", "get"], ["exists", "lit://a@b", "--json", "--wrong"]])
+        arguments: [
+            ["get", "--json", "no reference"], ["--json", "get"], ["exists", "lit://a@b", "--json", "--wrong"],
+        ])
     func jsonUsageError(_ arguments: [String]) async throws {
         try await Cluster.run(files) { cluster in
             let answer = try await cluster.deploy.start(arguments).output()

@@ -46,8 +46,8 @@ actor RelayLink: LoopActor {
     /// - Parameters:
     ///   - firstWithin: how long the first connection may take.
     ///   - onConnected: told of each new session.
-    /// - Throws: why the relay cannot be used at all, before there was a first session; `replaced` when another agent of the same
-    ///   identity has taken over.
+    /// - Throws: why the relay cannot be used at all, before there was a first session; why it told this agent not to come back, such
+    ///   as `replaced` when another agent of the same identity has taken over.
     func run(firstWithin limit: Duration, onConnected: @Sendable (SessionPeer) async -> Void) async throws(BatonError) {
         var backoff = Backoff()
         let deadline = ContinuousClock.now + limit
@@ -76,7 +76,7 @@ actor RelayLink: LoopActor {
                 logger.warning("\(error.message)", metadata: ["code": "\(error.code.name)"])
             }
             if isDraining { return }
-            if absence.code == .replaced { throw absence }
+            if hint == Limits.neverReconnect { throw absence }
             try? await Task.sleep(for: backoff.delay(hint: hint))
         }
     }
@@ -107,6 +107,10 @@ actor RelayLink: LoopActor {
     func current() throws(BatonError) -> Session {
         guard let session else {
             throw BatonError(.unreachable, "the relay at \(dialer.address) is out of reach: \(absence.message)")
+        }
+        // After its GOAWAY the relay takes no new requests.
+        guard reconnectHint == nil else {
+            throw BatonError(.unreachable, "the relay at \(dialer.address) is shutting down; try again when it is back")
         }
         return session
     }
@@ -199,10 +203,12 @@ extension RelayLink: SessionDelegate {
         assumeIsolated { $0.ticket = ticket }
     }
 
-    nonisolated func sessionDrains(_ session: Session, _ goAway: GoAway) {
+    nonisolated func session(_ session: Session, received goAway: GoAway) {
         assumeIsolated { link in
             link.reconnectHint = goAway.reconnect
-            link.logger.notice("the relay will close: \(Escaping.printable(goAway.message))")
+            link.logger.notice(
+                "the relay says goodbye: \(Escaping.printable(goAway.message))",
+                metadata: ["code": "\(goAway.code.name)"])
         }
     }
 

@@ -237,7 +237,7 @@ extension Session: ConnectionOwner {
     }
 
     public nonisolated func goAway(_ goAway: GoAway) {
-        if goAway.code == .shutdown { delegate.sessionDrains(self, goAway) }
+        delegate.session(self, received: goAway)
     }
 
     public nonisolated func ended(_ error: BatonError) {

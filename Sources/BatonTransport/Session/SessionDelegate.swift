@@ -32,8 +32,8 @@ public protocol SessionDelegate: AnyObject, Sendable {
     func session(_ session: Session, granted limit: UInt64, to stream: StreamID)
     /// A ticket for one more lane.
     func session(_ session: Session, received ticket: [UInt8])
-    /// The peer wants no new streams and will close when those that run have ended.
-    func sessionDrains(_ session: Session, _ goAway: GoAway)
+    /// The peer says goodbye. With the code `shutdown` it only wants no new streams; with any other the end is near.
+    func session(_ session: Session, received goAway: GoAway)
     /// Called once; no stream of the session lives on.
     func sessionEnded(_ session: Session, _ error: BatonError)
 }
@@ -41,7 +41,7 @@ public protocol SessionDelegate: AnyObject, Sendable {
 extension SessionDelegate {
     public func session(_ session: Session, granted limit: UInt64, to stream: StreamID) {}
     public func session(_ session: Session, received ticket: [UInt8]) {}
-    public func sessionDrains(_ session: Session, _ goAway: GoAway) {}
+    public func session(_ session: Session, received goAway: GoAway) {}
 }
 
 /// What happens to a stream that this side has opened.
