@@ -104,10 +104,9 @@ public final class AgentClient: Sendable {
         _ operation: Request.Operation, _ reference: Reference, _ limit: Duration,
         _ onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(BatonError) -> Reply {
-        let milliseconds = UInt32(
-            clamping: limit.components.seconds.multipliedReportingOverflow(by: 1000).partialValue
-                + limit.components.attoseconds / 1_000_000_000_000_000)
-        let request = Request(operation, deadline: milliseconds, origin: reference.origin, path: reference.path)
+        let (seconds, attoseconds) = limit.components
+        let milliseconds = seconds.clamped(to: 0...86_400) * 1000 + attoseconds / 1_000_000_000_000_000
+        let request = Request(operation, deadline: UInt32(clamping: milliseconds), origin: reference.origin, path: reference.path)
         return try await session.call(request, onProgress: onProgress)
     }
 
