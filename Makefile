@@ -48,9 +48,9 @@ $(STATIC)/libstdc++.a:
 
 certs: ## Make an authority, a relay's and works' certificates in DIR (APP=, WORKS=, HOSTS=)
 	@Scripts/require run
-	@certs/make-authority $(DIR)/authority
-	@certs/make-relay $(DIR)/authority $(DIR)/relay $(HOSTS)
-	@for work in $(WORKS); do certs/make-work $(DIR)/authority $(DIR)/$$work $(APP) $$work || exit; done
+	@certs/make-authority "$(DIR)/authority"
+	@certs/make-relay "$(DIR)/authority" "$(DIR)/relay" $(HOSTS)
+	@for work in $(WORKS); do certs/make-work "$(DIR)/authority" "$(DIR)/$$work" $(APP) $$work || exit; done
 
 bench: release ## Measure throughput, memory and latency beside plain C (BENCH=arguments)
 	@Scripts/require run

@@ -74,6 +74,7 @@ struct AgentService: Sendable {
         } catch {
             result = .failure(error)
         }
+        await link.close()
         await listener.close()
         return try result.get()
     }

@@ -31,6 +31,12 @@ public enum Daemon {
         await UnixSignalsSequence(trapping: .sigterm, .sigint)
     }
 
+    /// These and whatever else a command that runs under a daemon may be sent.
+    public static func allSignals() async -> UnixSignalsSequence {
+        await UnixSignalsSequence(
+            trapping: .sigterm, .sigint, .sighup, .sigquit, .sigusr1, .sigusr2, .sigwinch, .sigcont)
+    }
+
     /// Sends a datagram to `$NOTIFY_SOCKET`, if that is set.
     private static func notify(_ message: String) {
         guard let variable = getenv("NOTIFY_SOCKET") else { return }

@@ -14,6 +14,7 @@ public enum Program {
     ) async -> Never {
         signal(SIGPIPE, SIG_IGN)
         do {
+            try refuseWhatIsNotText()
             var command = try Root.parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
@@ -36,6 +37,16 @@ public enum Program {
         }
     }
 
+    /// Words that are not UTF-8 would reach us mended, and then mean something else.
+    private static func refuseWhatIsNotText() throws {
+        for index in 0..<Int(CommandLine.argc) {
+            guard let word = CommandLine.unsafeArgv[index], String(validatingCString: word) == nil else { continue }
+            let bytes = UnsafeRawBufferPointer(start: word, count: strlen(word))
+            throw ValidationError(
+                "'\(Escaping.printable(bytes))' is not UTF-8; in a reference write such bytes as %XX, as shown here")
+        }
+    }
+
     /// What to say about an error in one line.
     public static func sentence(_ error: any Error) -> String {
         (error as? BatonError)?.message ?? "\(error)"
@@ -44,11 +55,6 @@ public enum Program {
     private static var name: String {
         CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? "baton"
     }
-}
-
-extension UnixSignal {
-    /// The number that `kill` takes.
-    public var number: Int32 { self == .sigint ? SIGINT : SIGTERM }
 }
 
 /// The machine that this runs on.
@@ -86,13 +92,13 @@ extension Daemon {
             group.addTask {
                 var count = 0
                 for await signal in signals {
-                    count += 1
+                    if signal == .sigterm || signal == .sigint { count += 1 }
                     if count > 1 {
                         // Nothing that was started here outlives us.
                         _ = onSignal(SIGKILL)
-                        exit(128 + signal.number)
+                        exit(128 + signal.rawValue)
                     }
-                    if !onSignal(signal.number) { continuation.yield() }
+                    if !onSignal(signal.rawValue) { continuation.yield() }
                 }
                 return nil
             }

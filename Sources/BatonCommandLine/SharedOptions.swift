@@ -8,8 +8,20 @@ public enum Fallback {
         getenv(variable).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    public static func flag(_ variable: String) -> Bool {
-        ["1", "true", "yes", "on"].contains(string(variable)?.lowercased())
+    /// - Throws: a usage error for a word that is neither yes nor no.
+    public static func flag(_ variable: String) throws -> Bool {
+        switch string(variable)?.lowercased() {
+        case "1", "true", "yes", "on": true
+        case nil, "0", "false", "no", "off": false
+        case let word?: throw ValidationError("\(variable) is '\(word)'; it takes 1 or 0")
+        }
+    }
+
+    /// - Throws: a usage error for what is no number.
+    public static func integer(_ variable: String) throws -> Int? {
+        guard let word = string(variable) else { return nil }
+        guard let number = Int(word) else { throw ValidationError("\(variable) is '\(word)', which is no number") }
+        return number
     }
 
     /// The flag, or its variable.
@@ -56,13 +68,18 @@ public struct CertificateOptions: ParsableArguments {
 
 /// How much a daemon says.
 public struct LogOptions: ParsableArguments {
-    @Option(help: "trace, debug, info, notice, warning, error or critical. [$BATON_LOG_LEVEL]")
+    @Option(help: "trace, debug, info (if not given), notice, warning, error or critical. [$BATON_LOG_LEVEL]")
     public var logLevel: Logger.Level?
 
     public init() {}
 
-    public var level: Logger.Level {
-        logLevel ?? Fallback.string("BATON_LOG_LEVEL").flatMap(Logger.Level.init(rawValue:)) ?? .info
+    /// - Throws: a usage error for a word that is no level.
+    public func level() throws -> Logger.Level {
+        guard let word = Fallback.string("BATON_LOG_LEVEL"), logLevel == nil else { return logLevel ?? .info }
+        guard let level = Logger.Level(rawValue: word) else {
+            throw ValidationError("BATON_LOG_LEVEL is '\(word)', which is no level")
+        }
+        return level
     }
 }
 

@@ -1,5 +1,6 @@
 import BatonProtocol
 import BatonTransport
+import NIOCore
 
 /// A connected work.
 struct Member {
@@ -17,6 +18,9 @@ struct Membership {
     private var keys: [ObjectIdentifier: WorkKey] = [:]
 
     var isEmpty: Bool { members.isEmpty }
+    var channels: [any Channel] {
+        members.values.flatMap { [$0.lane?.channel, $0.session.channel].compactMap(\.self) }
+    }
     var sessions: [Session] { members.values.map(\.session) }
 
     subscript(_ key: WorkKey) -> Member? { members[key] }

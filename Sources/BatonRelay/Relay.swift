@@ -59,6 +59,7 @@ public struct Relay: Sendable {
                 if await router.isEmpty { break }
                 try? await Task.sleep(for: .milliseconds(50))
             }
+            await router.close()
         } catch {
             await loops.shutdown()
             throw error

@@ -77,8 +77,9 @@ extension Router {
             remove(routeKey)
             asker.reply(reply, on: routeKey.stream)
         case .lost(let error):
+            let what = route.transfer == nil ? "before it had answered about" : "in the middle of the transfer of"
             let sentence =
-                "work '\(route.owner.peer.work)' went away before it had answered about \(request.reference) (\(error.message))"
+                "work '\(route.owner.peer.work)' went away \(what) \(request.reference) (\(error.message))"
             let code: ErrorCode = route.transfer == nil ? .unreachable : .interrupted
             fail(routeKey, asker, route.transfer, BatonError(code, sentence, path: request.path, saidBy: .relay))
         }

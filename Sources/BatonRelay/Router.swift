@@ -145,6 +145,11 @@ actor Router: LoopActor {
 
     var isEmpty: Bool { membership.isEmpty }
 
+    /// Closes what is still open, and waits until it is.
+    func close() async {
+        for channel in membership.channels { try? await channel.close() }
+    }
+
     private nonisolated func metadata(_ session: Session) -> Logger.Metadata {
         [
             "app": "\(session.peer.app)", "work": "\(session.peer.work)", "session": "\(session.peer.epoch)",

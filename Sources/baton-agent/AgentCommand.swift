@@ -27,7 +27,7 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("share"), parsing: .singleValue,
         help: ArgumentHelp(
-            "A path to share: lit://…, or a path below the root. Repeat for more. [$BATON_SHARE, separated by ':']",
+            "A path to share: lit://…, or a path below the root. Repeat for more. [$BATON_SHARE, one a line]",
             valueName: "path"))
     var shares: [String] = []
 
@@ -37,7 +37,7 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(help: "The Unix socket; ROOT/.baton/agent.sock if not given. [$BATON_SOCKET]", completion: .file())
     var socket: String?
 
-    @Option(help: "Seconds that the first connection to the relay may take. [$BATON_CONNECT_WITHIN]")
+    @Option(help: "Seconds that the first connection to the relay may take: 60 if not given. [$BATON_CONNECT_WITHIN]")
     var connectWithin: Int?
 
     @OptionGroup var certificates: CertificateOptions
@@ -53,9 +53,9 @@ struct AgentCommand: AsyncParsableCommand {
     func run() async throws {
         Daemon.keepBuffers()
         Machine.raiseDescriptorLimit()
-        let agent = Agent(try makeConfiguration(), logger: Daemon.logger("baton-agent", level: log.level))
+        let agent = Agent(try makeConfiguration(), logger: Daemon.logger("baton-agent", level: try log.level()))
         let hasCommand = !command.isEmpty
-        let signals = await Daemon.endingSignals()
+        let signals = await (hasCommand ? Daemon.allSignals() : Daemon.endingSignals())
         try await Daemon.run(endingWith: signals, onSignal: { agent.passOn($0) }) { shutdown in
             try await agent.run(onReady: { Daemon.announce($0, onStandardError: hasCommand) }, until: shutdown)
         }
@@ -68,12 +68,12 @@ struct AgentCommand: AsyncParsableCommand {
         let files = try certificates.files()
         let credentials = TLSCredentials(authorities: files.authority, certificate: files.certificate, key: files.key)
         var configuration = Agent.Configuration(relay: address, credentials: credentials, root: root)
-        let variable = Fallback.string("BATON_SHARE")?.split(separator: ":").map(String.init) ?? []
+        let variable = Fallback.string("BATON_SHARE")?.split(separator: "\n").map(String.init) ?? []
         let declared = shares.isEmpty ? variable : shares
         configuration.shares = try declared.map { try SharedPath.parse($0) }
-        configuration.servesReadOnly = serveReadOnly || Fallback.flag("BATON_SERVE_READ_ONLY")
+        configuration.servesReadOnly = try serveReadOnly || Fallback.flag("BATON_SERVE_READ_ONLY")
         configuration.socket = socket ?? Fallback.string("BATON_SOCKET")
-        if let seconds = connectWithin ?? Fallback.string("BATON_CONNECT_WITHIN").flatMap({ Int($0) }) {
+        if let seconds = try connectWithin ?? Fallback.integer("BATON_CONNECT_WITHIN") {
             guard (1...86_400).contains(seconds) else {
                 throw ValidationError("--connect-within takes 1 to 86400 seconds")
             }
@@ -89,6 +89,7 @@ struct AgentCommand: AsyncParsableCommand {
 enum SharedPath {
     static func parse(_ text: String) throws -> PathName {
         do throws(NameError) {
+            guard !text.isEmpty else { throw .invalidPath(text, reason: "it is empty; '.' shares the whole root") }
             guard text.hasPrefix(Reference.scheme) else { return try PathName(resolving: Array(text.utf8)) }
             let reference = try Reference(text)
             guard reference.origin == nil else {

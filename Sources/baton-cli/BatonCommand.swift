@@ -20,7 +20,9 @@ struct BatonCommand: AsyncParsableCommand {
     static func main() async {
         await Program.run(BatonCommand.self) { message in
             // The words could not be read, so neither could the flags among them: look for this one by hand.
-            guard CommandLine.arguments.contains("--json") || Fallback.flag("BATON_JSON") else { return false }
+            guard CommandLine.arguments.contains("--json") || (try? Fallback.flag("BATON_JSON")) == true else {
+                return false
+            }
             print(JSON.text(ErrorReport(error: .init(BatonError(.usage, message), path: nil))))
             return true
         }
@@ -35,7 +37,7 @@ struct GlobalOptions: ParsableArguments {
     @Flag(help: "Print one JSON object on stdout. [$BATON_JSON]")
     var json = false
 
-    @Flag(help: "No progress, no remarks. [$BATON_QUIET]")
+    @Flag(help: "No progress, no remarks: get prints nothing but where the copy lies. [$BATON_QUIET]")
     var quiet = false
 
     @Option(

@@ -13,9 +13,9 @@ struct Conversation {
     /// - Parameter places: the flags as given before and after the subcommand; the later win.
     init(_ before: GlobalOptions, _ after: GlobalOptions) throws {
         socket = after.socket ?? before.socket
-        isJSON = after.json || before.json || Fallback.flag("BATON_JSON")
-        isQuiet = after.quiet || before.quiet || Fallback.flag("BATON_QUIET")
-        seconds = after.timeout ?? before.timeout ?? Fallback.string("BATON_TIMEOUT").flatMap { Int($0) }
+        isJSON = try after.json || before.json || Fallback.flag("BATON_JSON")
+        isQuiet = try after.quiet || before.quiet || Fallback.flag("BATON_QUIET")
+        seconds = try after.timeout ?? before.timeout ?? Fallback.integer("BATON_TIMEOUT")
         if let seconds, !(1...86_400).contains(seconds) { throw ValidationError("--timeout takes 1 to 86400 seconds") }
     }
 

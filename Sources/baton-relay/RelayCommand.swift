@@ -37,15 +37,19 @@ struct RelayCommand: AsyncParsableCommand {
         let text = try Fallback.required(listen, flag: "--listen HOST:PORT", "BATON_LISTEN")
         guard let address = RelayAddress(text) else { throw ValidationError("'\(text)' is not HOST:PORT") }
         let store = try Fallback.required(store, flag: "--store DIR", "BATON_STORE")
-        guard mkdir(store, 0o700) == 0 || errno == EEXIST else {
+        var status = stat()
+        guard mkdir(store, 0o700) == 0 || errno == EEXIST, stat(store, &status) == 0 else {
             throw BatonError(.cannotCreate, "cannot make the store \(store): \(String(cString: strerror(errno)))")
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            throw BatonError(.cannotCreate, "the store \(store) is no directory")
         }
         let files = try certificates.files()
         let credentials = TLSCredentials(authorities: files.authority, certificate: files.certificate, key: files.key)
         var configuration = Relay.Configuration(
             address: address, credentials: credentials, bulkThreads: Machine.cores - 1)
         configuration.software = "baton-relay/\(batonVersion)"
-        let relay = Relay(configuration, logger: Daemon.logger("baton-relay", level: log.level))
+        let relay = Relay(configuration, logger: Daemon.logger("baton-relay", level: try log.level()))
         let signals = await Daemon.endingSignals()
         try await Daemon.run(endingWith: signals) { shutdown in
             try await relay.run(onReady: { Daemon.announce("\($0)") }, until: shutdown)

@@ -33,6 +33,12 @@ import Testing
                 == "receiver/.baton:\nfrom\nother\nstages\nswaps\n\nreceiver/.baton/other/deep:\n")
     }
 
+    @Test func `a device or a FIFO is never replaced`() throws {
+        try bench.run("mkfifo receiver/fifo; echo x > origin/file")
+        try expectError(.cannotCreate) { try bench.get("file", to: bench.receiverRoot + "/fifo", overwrite: true) }
+        #expect(try bench.run("stat -c %F receiver/fifo") == "fifo\n")
+    }
+
     @Test func `a directory with a file system mounted below it is seen as such`() throws {
         let table = try MountTable()
         #expect(table.hasMount(below: []))

@@ -156,7 +156,8 @@ struct CommandLineTests {
                 [Program.ours("baton-agent")],
                 environment: [
                     "BATON_RELAY": cluster.relay.address, "BATON_CERTS": cluster.certificates.work("third"),
-                    "BATON_ROOT": root, "BATON_SHARE": "data:more", "BATON_SOCKET": cluster.folder.path("third.sock"),
+                    "BATON_ROOT": root, "BATON_SHARE": "data\nlit://more",
+                    "BATON_SOCKET": cluster.folder.path("third.sock"),
                 ])
             #expect(try await readyLine(of: agent) { agent.stdout } == cluster.folder.path("third.sock"))
             let answer = try await cluster.deploy.baton("exists", "lit://third@data")
@@ -180,7 +181,7 @@ struct CommandLineTests {
             ["exists", "lit://trainer@../above"], ["exists", "lit://trainer@a/%2E%2E/%2e%2e"],
             ["exists", "lit://trainer@a?b"], ["exists", "lit://trainer@a%"], ["exists", "lit://trainer@a%00b"],
             ["exists", "lit://trainer@a%2Fb"], ["exists", "lit://no such work@a"], ["get", "lit://trainer@a", ""],
-            ["share", "lit://trainer@a"], ["ping", ".."], ["ping", "--timeout", "0"],
+            ["share", "lit://trainer@a"], ["share", ""], ["ping", ".."], ["ping", "--timeout", "0"],
             ["exists", "--nonsense", "lit://a"],
         ])
     func usage(_ arguments: [String]) async throws {
@@ -188,6 +189,33 @@ struct CommandLineTests {
         let folder = try TemporaryFolder()
         let answer = try await Program([Program.ours("baton")] + arguments, in: folder.path).output()
         #expect(answer.status == 64 && !answer.stderr.isEmpty, "\(arguments): \(answer)")
+    }
+
+    @Test("A word that is not UTF-8 is a usage error that shows how to write it")
+    func notText() async throws {
+        let folder = try TemporaryFolder()
+        let script = "\(try Program.ours("baton")) exists lit://trainer@$(printf '\\377')"
+        let answer = try await Program(["/bin/sh", "-c", script], in: folder.path).output()
+        #expect(answer.status == 64 && answer.stderr.contains("lit://trainer@%FF"), "\(answer)")
+    }
+
+    @Test(
+        "A variable that makes no sense is a usage error, as the flag would be",
+        arguments: [("BATON_TIMEOUT", "soon"), ("BATON_JSON", "maybe"), ("BATON_QUIET", "perhaps")])
+    func variables(_ name: String, _ value: String) async throws {
+        let folder = try TemporaryFolder()
+        let answer = try await Program(
+            [Program.ours("baton"), "ping"], environment: [name: value], in: folder.path
+        ).output()
+        #expect(answer.status == 64 && answer.stderr.contains(name), "\(answer)")
+    }
+
+    @Test("get --quiet prints where the copy lies, as the shell can use it, and nothing else")
+    func quietGet() async throws {
+        try await Cluster.run(files) { cluster in
+            let answer = try await cluster.deploy.baton("get", "--quiet", "lit://trainer@outputs/file", "50%")
+            #expect(answer.stdout == cluster.deploy.root + "/50%\n" && answer.stderr.isEmpty, "\(answer)")
+        }
     }
 
     @Test("get of a path of the very work is a usage error")

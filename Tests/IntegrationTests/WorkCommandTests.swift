@@ -108,10 +108,12 @@ struct WorkCommandTests {
         }
     }
 
-    @Test("A signal is passed on, and the command decides what becomes of it", arguments: [SIGTERM, SIGINT])
+    @Test(
+        "A signal is passed on, and the command decides what becomes of it",
+        arguments: [SIGTERM, SIGINT, SIGHUP, SIGUSR1])
     func passedOn(_ signal: CInt) async throws {
         try await Cluster.run { cluster in
-            let script = "trap 'echo got it; exit 7' TERM INT; echo begun; while :; do sleep 0.05; done"
+            let script = "trap 'echo got it; exit 7' TERM INT HUP USR1; echo begun; while :; do sleep 0.05; done"
             let agent = try cluster.agent("third", command: ["sh", "-c", script])
             try await eventually("the begin of the command") { agent.program.stdout.contains("begun") }
             agent.program.send(signal)

@@ -106,7 +106,8 @@ public final class AgentClient: Sendable {
     ) async throws(BatonError) -> Reply {
         let (seconds, attoseconds) = limit.components
         let milliseconds = seconds.clamped(to: 0...86_400) * 1000 + attoseconds / 1_000_000_000_000_000
-        let request = Request(operation, deadline: UInt32(clamping: milliseconds), origin: reference.origin, path: reference.path)
+        let request = Request(
+            operation, deadline: UInt32(clamping: milliseconds), origin: reference.origin, path: reference.path)
         return try await session.call(request, onProgress: onProgress)
     }
 

@@ -28,7 +28,7 @@ struct FetchDesk: Sendable {
         guard let origin = request.origin, origin != fetcher.work else {
             throw BatonError(
                 .usage,
-                "\(request.reference) is a path of this very work; name the work to get it from: lit://WORK@\(request.path)",
+                "\(request.reference) is a path of this very work and lies at '\(Escaping.printable(fetcher.folder.ownPath(request.path).bytes))'; to get a path of another work, name it: lit://WORK@PATH",
                 path: request.path)
         }
         let place =

@@ -125,6 +125,11 @@ actor RelayLink: LoopActor {
         return true
     }
 
+    /// Closes what is still open, and waits until it is.
+    func close() async {
+        for channel in [session?.channel, lane?.channel] { try? await channel?.close() }
+    }
+
     // MARK: The lane
 
     /// The session's lane; opened when it is first needed.

@@ -72,6 +72,7 @@ struct Destination {
         }
         guard parents.missing.isEmpty, let found = try existing() else { return nil }
         if try directory.isMountRoot(name) { return "a file system is mounted there" }
+        if found.entryKind == .other { return "a device, a FIFO or a socket is there" }
         guard found.kind == .directory else { return nil }
         if found.identity == folder.batonIdentity || found.identity == folder.fromIdentity {
             return "it is Baton's own folder"

@@ -12,13 +12,19 @@ extension BatonError {
         case let error as TLSError: self.init(ErrorCode(error.code), error.message)
         case let error as IdentityError: self.init(.identityRefused, error.description)
         case let error as NIOConnectionError:
-            let cause = error.connectionErrors.first.map { "\($0.error)" } ?? "\(error)"
-            self.init(.unreachable, "cannot connect to \(error.host):\(error.port): \(Escaping.printable(cause))")
+            let cause = error.connectionErrors.first.map { reason($0.error) } ?? "the name is unknown"
+            self.init(.unreachable, "no connection to \(error.host):\(error.port): \(cause)")
         case ChannelError.connectTimeout(let time):
             self.init(.unreachable, "no connection within \(time.nanoseconds / 1_000_000_000) seconds")
-        default: self.init(.interrupted, Escaping.printable("\(error)"))
+        default: self.init(.interrupted, reason(error))
         }
     }
+}
+
+/// A system's error in its own words.
+func reason(_ error: any Error) -> String {
+    if let error = error as? IOError { return systemMessage(error.errnoCode) }
+    return Escaping.printable("\(error)")
 }
 
 extension ErrorCode {

@@ -24,7 +24,7 @@ public enum LocalDialer {
                 .get()
         } catch {
             let failure = BatonError(
-                .unreachable, "no agent answers at \(path) (\(systemReason(error))); is baton-agent running?")
+                .unreachable, "no agent answers at \(path) (\(reason(error))); is baton-agent running?")
             opened.fail(failure)
             throw failure
         }
@@ -57,10 +57,5 @@ public enum LocalDialer {
         } onRefusal: {
             opened.fail($0)
         }
-    }
-
-    private static func systemReason(_ error: any Error) -> String {
-        if let error = error as? IOError { return systemMessage(error.errnoCode) }
-        return Escaping.printable("\(error)")
     }
 }

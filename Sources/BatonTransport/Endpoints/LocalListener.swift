@@ -50,7 +50,7 @@ public final class LocalListener: Sendable {
             guard socket.restrictToOwner() else { throw IOError(errnoCode: errno, reason: "chmod") }
             return listener
         } catch {
-            throw BatonError(.cannotCreate, "cannot listen on \(path): \(Escaping.printable("\(error)"))")
+            throw BatonError(.cannotCreate, "cannot listen on \(path): \(reason(error))")
         }
     }
 

@@ -35,7 +35,7 @@ public struct RelayListener: Sendable {
         do {
             return RelayListener(channel: try await bootstrap.bind(host: address.host, port: address.port).get())
         } catch {
-            throw BatonError(.unreachable, "cannot listen on \(address): \(error)")
+            throw BatonError(.unreachable, "cannot listen on \(address): \(reason(error))")
         }
     }
 

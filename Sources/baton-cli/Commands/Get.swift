@@ -2,7 +2,6 @@ import ArgumentParser
 import Baton
 import BatonCommandLine
 import BatonProtocol
-import Glibc
 
 struct Get: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -30,7 +29,7 @@ struct Get: AsyncParsableCommand {
             let fetched = try await get(client, reference, place, overwrite, conversation)
             let seconds = (ContinuousClock.now - began).seconds
             let answer = GetAnswer(reference, client.work, fetched, seconds)
-            conversation.print(json: answer, orLine: answer.lines)
+            conversation.print(json: answer, orLine: conversation.isQuiet ? answer.destination : answer.lines)
             return 0
         }
     }
@@ -82,9 +81,8 @@ enum Destination {
     private static func resolve(_ bytes: [UInt8]) throws -> PathName {
         var absolute = bytes
         if bytes.first != UInt8(ascii: "/") {
-            guard let directory = getcwd(nil, 0) else { throw ValidationError("the working directory is gone") }
-            defer { free(directory) }
-            absolute = Array(String(cString: directory).utf8) + [UInt8(ascii: "/")] + bytes
+            guard let directory = WorkingDirectory.bytes else { throw ValidationError("the working directory is gone") }
+            absolute = directory + [UInt8(ascii: "/")] + bytes
         }
         do { return try PathName(resolving: absolute) } catch { throw ValidationError("\(error)") }
     }
@@ -112,7 +110,8 @@ private struct GetAnswer: Encodable {
     init(_ reference: Reference, _ own: WorkName, _ fetched: Fetched, _ seconds: Double) {
         path = reference.description
         origin = (reference.origin ?? own).description
-        destination = Escaping.encode(fetched.destination.bytes)
+        // A place in the file system, to be used as it is: '%' stays '%'.
+        destination = Escaping.printable(fetched.destination.bytes)
         kind = fetched.kind.name
         bytes = fetched.bytes
         files = fetched.files

@@ -2,7 +2,6 @@ import ArgumentParser
 import Baton
 import BatonCommandLine
 import BatonProtocol
-import Glibc
 
 struct Share: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -43,10 +42,12 @@ private func sharedPath(_ text: String) throws(BatonError) -> PathName {
             }
             return reference.path
         }
+        guard !text.isEmpty else { throw .invalidPath(text, reason: "it is empty; '.' shares the whole directory") }
         if text.hasPrefix("/") { return try PathName(resolving: Array(text.utf8)) }
-        guard let directory = getcwd(nil, 0) else { throw .invalidPath(text, reason: "the working directory is gone") }
-        defer { free(directory) }
-        return try PathName(resolving: Array("\(String(cString: directory))/\(text)".utf8))
+        guard let directory = WorkingDirectory.bytes else {
+            throw .invalidPath(text, reason: "the working directory is gone")
+        }
+        return try PathName(resolving: directory + "/\(text)".utf8)
     } catch {
         throw BatonError(.usage, "\(error)")
     }

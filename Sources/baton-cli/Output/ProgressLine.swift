@@ -19,7 +19,7 @@ final class ProgressLine: Sendable {
         if let total, total > 0 {
             parts[0] += " of \(Amounts.bytes(total)) (\(min(100, progress.bytesIn * 100 / total)) %)"
         }
-        parts.append("\(progress.entries) entries")
+        parts.append(progress.entries == 1 ? "1 entry" : "\(progress.entries) entries")
         parts.append("\(Amounts.bytes(rate))/s")
         if let total, rate > 0, total > progress.bytesIn {
             parts.append("\(Amounts.time(Double(total - progress.bytesIn) / rate)) left")
