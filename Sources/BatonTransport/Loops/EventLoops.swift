@@ -1,3 +1,4 @@
+import Glibc
 public import NIOCore
 import NIOPosix
 
@@ -14,6 +15,14 @@ public final class EventLoops: Sendable {
         let loops = Array(group.makeIterator())
         control = loops[0]
         bulk = Array(loops.dropFirst())
+        for loop in bulk { loop.execute { EventLoops.giveWay() } }
+    }
+
+    /// Lets this thread give way to others when processors are scarce: a lane keeps all of them busy if it can, and whoever asks a question
+    /// meanwhile should not wait in line with it.
+    private static func giveWay() {
+        // Linux takes 0 for the calling thread, not the process.
+        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 5)
     }
 
     /// The loop for the lanes of the session with this number: all lanes of one session share one.
