@@ -81,6 +81,7 @@ let package = Package(
             swiftSettings: strict),
 
         // Tests
+        .testTarget(name: "BatonRelayTests", dependencies: ["BatonRelay", "BatonProtocol"], swiftSettings: strict),
         .testTarget(name: "BatonProtocolTests", dependencies: ["BatonProtocol", nio], swiftSettings: strict),
         .testTarget(
             name: "BatonTLSTests",

@@ -28,7 +28,9 @@ public enum Program {
             switch Root.exitCode(for: error) {
             case .success: Root.exit(withError: error)
             case .validationFailure:
-                if !onUsageError(Root.message(for: error)) { StandardError.write(Root.fullMessage(for: error)) }
+                if !onUsageError(Root.message(for: error)) {
+                    StandardError.write(printable(Root.fullMessage(for: error)))
+                }
                 exit(ErrorCode.usage.exitStatus)
             default:
                 StandardError.write("\(name): \(sentence(error))")
@@ -45,6 +47,12 @@ public enum Program {
             throw ValidationError(
                 "'\(Escaping.printable(bytes))' is not UTF-8; in a reference write such bytes as %XX, as shown here")
         }
+    }
+
+    /// The parser repeats what it was given; a terminal is not to obey it.
+    private static func printable(_ lines: String) -> String {
+        lines.split(separator: "\n", omittingEmptySubsequences: false).map { Escaping.printable(String($0)) }
+            .joined(separator: "\n")
     }
 
     /// What to say about an error in one line.

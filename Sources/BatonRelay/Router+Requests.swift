@@ -17,6 +17,13 @@ extension Router {
                 "work '\(origin)' is not connected to the relay, so \(request.reference) is out of reach; start its agent, or try again when it runs"
             )
         }
+        let pair = RoutePair(asker: ObjectIdentifier(asker), owner: ObjectIdentifier(owner.session))
+        guard load[pair, default: 0] < Router.largestLoad else {
+            return refuse(
+                asker, stream, request, .busy,
+                "\(Router.largestLoad) requests to work '\(origin)' are under way already; try again when some have ended"
+            )
+        }
         guard case .get(let credit) = request.operation else {
             return forward(request, to: owner.session, from: asker, stream, transfer: nil)
         }
@@ -24,11 +31,11 @@ extension Router {
             return refuse(
                 asker, stream, request, .interrupted, "there is no lane to send \(request.reference) on; try again")
         }
-        guard let window = budget.reserve() else {
+        guard let window = budget.reserve(for: key.budgetHolder) else {
             return refuse(
                 asker, stream, request, .busy, "the relay has no room for another transfer now; try again later")
         }
-        let transfer = Transfer(window: window, to: lane, as: stream)
+        let transfer = Transfer(window: window, of: key.budgetHolder, to: lane, as: stream)
         let routeKey = RouteKey(asker: ObjectIdentifier(asker), stream: stream)
         lane.open(
             stream, limit: credit,
@@ -52,6 +59,7 @@ extension Router {
             }
         }
         routes[routeKey] = Route(owner: owner, ownerStream: reserved ?? 0, transfer: transfer)
+        load[RoutePair(asker: routeKey.asker, owner: ObjectIdentifier(owner)), default: 0] += 1
         guard let ownerStream = reserved else {
             let message = "work '\(owner.peer.work)' has too many requests at once; try again"
             return fail(routeKey, asker, transfer, BatonError(.busy, message, path: request.path, saidBy: .relay))
@@ -106,7 +114,9 @@ extension Router {
 
     func remove(_ routeKey: RouteKey) {
         guard let route = routes.removeValue(forKey: routeKey) else { return }
-        if let window = route.transfer?.window { budget.release(window) }
+        if let transfer = route.transfer { budget.release(transfer.window, of: transfer.holder) }
+        let pair = RoutePair(asker: routeKey.asker, owner: ObjectIdentifier(route.owner))
+        load[pair] = load[pair].flatMap { $0 > 1 ? $0 - 1 : nil }
         membership.update(route.owner) { $0.waiting[route.ownerStream] = nil }
     }
 

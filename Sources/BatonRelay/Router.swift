@@ -15,6 +15,8 @@ actor Router: LoopActor {
     var membership = Membership()
     var routes: [RouteKey: Route] = [:]
     var budget: WindowBudget
+    /// How many routes there are from one session to another.
+    var load: [RoutePair: Int] = [:]
     private var lastEpoch: UInt64
     private var isDraining = false
 
@@ -35,6 +37,14 @@ actor Router: LoopActor {
         let asker: ObjectIdentifier
         let stream: StreamID
     }
+
+    struct RoutePair: Hashable {
+        let asker: ObjectIdentifier
+        let owner: ObjectIdentifier
+    }
+
+    /// Requests that one asker may have under way with one owner: the owner has room for a few such askers.
+    static let largestLoad = Int(Limits.defaultStreams) / 4
 
     /// Where a request was passed on to.
     struct Route {

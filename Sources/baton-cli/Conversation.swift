@@ -49,7 +49,8 @@ struct Conversation {
         if isJSON {
             print(JSON.text(ErrorReport(error: .init(error, path: path))))
         } else {
-            StandardError.write("baton: \(Escaping.printable(error.message))")
+            let message = error.message.isEmpty ? "failed with \(error.code.name)" : error.message
+            StandardError.write("baton: \(Escaping.printable(message))")
         }
     }
 

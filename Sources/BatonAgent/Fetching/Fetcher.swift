@@ -93,10 +93,11 @@ struct Fetcher: Sendable {
         do throws(BatonError) {
             while let batch = try await inbox.next() {
                 for frame in batch {
+                    try inbox.checkOpen()
                     try take(frame, writer)
+                    meter.set(writer.progress)
                     lane.consumed(frame.payload.readableBytes, of: stream)
                 }
-                meter.set(writer.progress)
             }
             return try Fetched(writer.publish(), destination: order.destination)
         } catch {
@@ -149,7 +150,8 @@ private final class ProgressMeter: Sendable {
 
     var value: Progress {
         let counts = counts.withLock { $0 }
-        return Progress(bytesIn: counts.bytes, bytesOut: counts.bytes, entries: counts.entries, waiting: .origin)
+        let entries = counts.entries + counts.skipped
+        return Progress(bytesIn: counts.bytes, bytesOut: counts.bytes, entries: entries, waiting: .origin)
     }
 }
 

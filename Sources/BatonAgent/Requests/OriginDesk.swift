@@ -22,12 +22,13 @@ struct OriginDesk: Sendable {
                 job.reply(try answer(job))
             }
         } catch {
-            job.reply(.error(ownersWords(error)))
+            job.reply(.error(ownersWords(error, job)))
         }
     }
 
     /// Whoever asked may ask many works: the sentence names this one.
-    private func ownersWords(_ error: BatonError) -> BatonError {
+    private func ownersWords(_ error: BatonError, _ job: Job) -> BatonError {
+        if job.request.operation == .share { return error }
         var error = error.said(by: .owner)
         error.message = "work '\(work)' says: \(error.message)"
         return error
@@ -72,7 +73,7 @@ struct OriginDesk: Sendable {
             logger.info(
                 "a transfer has failed: \(error.message)",
                 metadata: ["path": "\(job.request.reference)", "code": "\(error.code.name)"])
-            lane.end(job.stream, with: ownersWords(error))
+            lane.end(job.stream, with: ownersWords(error, job))
         }
     }
 }

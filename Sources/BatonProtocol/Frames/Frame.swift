@@ -56,6 +56,18 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
         }
     }
 
+    /// The shortest payload that a lane frame can have. Anything shorter would cost its sender no credit worth the name.
+    var smallestLanePayload: Int {
+        switch self {
+        case .entry: 27
+        case .chunk: Chunk.headerSize + 1
+        case .skipped: 5
+        case .end: 24
+        case .error: 7
+        default: 0
+        }
+    }
+
     var allowedFlags: UInt8 {
         switch self {
         case .entry, .chunk: FrameHeader.last
@@ -106,6 +118,9 @@ public struct FrameHeader: Hashable, Sendable {
         }
         guard reserved == 0, flags & ~type.allowedFlags == 0 else {
             throw .malformed("a \(type) frame with reserved bits set")
+        }
+        if connection == .lane, length < type.smallestLanePayload {
+            throw .malformed("a \(type) frame of \(length) bytes")
         }
         if let connection, !type.belongs(on: connection) {
             throw ProtocolViolation(.wrongConnection, "a \(type) frame on a \(connection) connection")

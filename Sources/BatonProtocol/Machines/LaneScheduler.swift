@@ -33,6 +33,33 @@ public struct LaneBurst: Sendable {
             needsCredit: !frame.isTerminal)
     }
 
+    /// Frames that are passed on under another stream id: small neighbours are packed into one buffer, since each burst has a cost of
+    /// its own that no credit counts; large ones go as they are, uncopied.
+    public static func bursts(_ frames: [Frame], as stream: StreamID, allocator: ByteBufferAllocator) -> [LaneBurst] {
+        var bursts: [LaneBurst] = []
+        var pack: LaneBurst?
+        for frame in frames {
+            let length = frame.payload.readableBytes
+            guard length < smallFrame, !frame.isTerminal else {
+                if let pack { bursts.append(pack) }
+                pack = nil
+                bursts.append(LaneBurst(frame, as: stream, allocator: allocator))
+                continue
+            }
+            var open = pack ?? LaneBurst(frames: allocator.buffer(capacity: 4096), payload: 0, isTerminal: false)
+            open.frames.writeFrameHeader(frame.type, flags: frame.flags, stream: stream, length: length)
+            open.frames.writeImmutableBuffer(frame.payload)
+            open.payload += length
+            pack = open.payload < largestPack ? open : nil
+            if pack == nil { bursts.append(open) }
+        }
+        if let pack { bursts.append(pack) }
+        return bursts
+    }
+
+    private static let smallFrame = 4096
+    private static let largestPack = 65_536
+
     /// One message as a burst of its own.
     public init(_ message: Message, on stream: StreamID, allocator: ByteBufferAllocator) {
         var frames = allocator.buffer(capacity: 256)

@@ -152,6 +152,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     private func admit(_ message: Message, _ context: ChannelHandlerContext) throws(ProtocolViolation) {
         guard case .greeting(let admit) = state else { return }
+        if case .join = message, !decoder.isEmpty {
+            throw ProtocolViolation(.unexpectedFrame, "a frame followed JOIN at once")
+        }
         decoder.isGreeted = true
         switch message {
         case .hello(let hello):
@@ -166,7 +169,6 @@ final class ConnectionHandler: ChannelDuplexHandler {
             deadline?.cancel()
             state = .open(owner)
         case .moved(let move):
-            guard decoder.isEmpty else { throw ProtocolViolation(.unexpectedFrame, "a frame followed JOIN at once") }
             stopTimers()
             state = .ended
             move.perform(on: context)
@@ -207,6 +209,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
+        // Who does not take answers gets to ask no more: else they would pile up here. (Lanes have credit for that.)
+        if kind != .lane {
+            context.channel.setOption(.autoRead, value: context.channel.isWritable).whenFailure { _ in }
+        }
         if context.channel.isWritable, case .open(let owner) = state { owner.becameWritable() }
         context.fireChannelWritabilityChanged()
     }

@@ -168,8 +168,8 @@ public actor Lane: LoopActor {
         loop.execute {
             self.assumeIsolated { lane in
                 let allocator = lane.channel.allocator
-                for frame in frames {
-                    lane.scheduler.enqueue(LaneBurst(frame, as: stream, allocator: allocator), on: stream)
+                for burst in LaneBurst.bursts(frames, as: stream, allocator: allocator) {
+                    lane.scheduler.enqueue(burst, on: stream)
                 }
                 lane.pump()
             }

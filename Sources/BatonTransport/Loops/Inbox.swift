@@ -36,6 +36,13 @@ public final class Inbox<Element: Sendable>: Sendable {
         waiter?.resume()
     }
 
+    /// For a task that takes long over one batch.
+    ///
+    /// - Throws: the error that ``finish(_:)`` was given meanwhile.
+    public func checkOpen() throws(BatonError) {
+        if case .failure(let error) = state.withLock({ $0.end }) { throw error }
+    }
+
     /// Everything that has come since the last call; waits if that is nothing. `nil`: the end.
     ///
     /// - Throws: the error that ``finish(_:)`` was given, `cancelled` if the task is.
