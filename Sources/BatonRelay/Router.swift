@@ -99,7 +99,8 @@ actor Router: LoopActor {
         membership.update(session) { ($0.ticket, $0.lane) = (fresh, nil) }
         session.send(ticket: fresh)
         return ConnectionMove(to: loops.bulk(for: session.peer.epoch)) { channel in
-            Lane(channel: channel, session: session, peerName: "work '\(session.peer.work)'") { lane, error in
+            Lane(channel: channel, session: session, peerName: "work '\(session.peer.work)'", side: .relay) {
+                lane, error in
                 self.onLoop { $0.lost(lane, of: session, error) }
             }
         } onDone: { result in

@@ -88,7 +88,8 @@ public struct RelayDialer: Sendable {
                     throw ProtocolViolation(.helloExpected, "the relay did not join the lane")
                 }
                 let lane = Lane(
-                    channel: greeting.channel, session: session, peerName: "the relay at \(address)", onEnd: onEnd)
+                    channel: greeting.channel, session: session, peerName: "the relay at \(address)", side: .local,
+                    onEnd: onEnd)
                 opened.succeed(lane)
                 return .owned(lane)
             } onRefusal: {

@@ -36,6 +36,8 @@ public actor Lane: LoopActor {
     private nonisolated let session: Session
     /// Who is at the other end, for messages.
     private nonisolated let peerName: String
+    /// Who speaks when this end finds an error.
+    private nonisolated let side: BatonError.Source
     private nonisolated let onEnd: @Sendable (Lane, BatonError) -> Void
 
     /// Behind a lock, not on the loop: a stream must be known here before the request that starts it has left.
@@ -57,14 +59,18 @@ public actor Lane: LoopActor {
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
-    /// - Parameter peerName: who is at the other end, for messages.
+    /// - Parameters:
+    ///   - peerName: who is at the other end, for messages.
+    ///   - side: who speaks when this end finds an error.
     public init(
-        channel: any Channel, session: Session, peerName: String, onEnd: @escaping @Sendable (Lane, BatonError) -> Void
+        channel: any Channel, session: Session, peerName: String, side: BatonError.Source,
+        onEnd: @escaping @Sendable (Lane, BatonError) -> Void
     ) {
         loop = channel.eventLoop
         self.channel = channel
         self.session = session
         self.peerName = peerName
+        self.side = side
         self.onEnd = onEnd
     }
 
@@ -235,7 +241,7 @@ public actor Lane: LoopActor {
         lateFrames = FloodBudget()
         for stream in scheduler.tick(stalledFor: Limits.stalledSeconds) {
             let message = "the receiver has taken nothing for \(Limits.stalledSeconds) seconds"
-            end(stream, with: BatonError(.deadline, message))
+            end(stream, with: BatonError(.deadline, message, saidBy: side))
         }
     }
 
@@ -258,7 +264,7 @@ public actor Lane: LoopActor {
     private func end(_ error: BatonError) {
         isOver = true
         let sentence = "the lane to \(peerName) was lost in the middle of the transfer: \(error.message)"
-        let lost = BatonError(.interrupted, sentence, saidBy: error.saidBy)
+        let lost = BatonError(.interrupted, sentence, saidBy: side)
         let orphans = inbound.withLock { table in
             defer { table = [:] }
             return table
