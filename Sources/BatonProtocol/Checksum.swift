@@ -6,4 +6,9 @@ public enum Checksum {
     public static func of(_ data: UnsafeRawBufferPointer) -> UInt64 {
         baton_xxh3_64(data.baseAddress, data.count)
     }
+
+    /// The same with another seed.
+    public static func of(_ data: [UInt8], seed: UInt64) -> UInt64 {
+        data.withUnsafeBytes { baton_xxh3_64_seeded($0.baseAddress, $0.count, seed) }
+    }
 }

@@ -55,7 +55,18 @@ public enum Limits {
     /// A stream that has had data to send for so many seconds and got no credit is ended with `deadline`.
     public static let stalledSeconds = 60
     /// A receiver gives up after so many seconds without progress, unless told otherwise.
-    public static let progressSeconds = 30
+    public static let defaultStall: UInt32 = 30_000
+    /// Milliseconds without progress that a receiver may be told to put up with.
+    public static let stall: ClosedRange<UInt32> = 1000...86_400_000
+    /// What has changed less than so many milliseconds ago may still be changing: time stamps are coarser than writes.
+    public static let settleMilliseconds = 50
+    /// How often an origin begins again with what has changed while it was sent.
+    public static let restarts = 16
+    /// Passes over one tree that a receiver takes.
+    public static let passes: UInt16 = 64
+    /// Extended attributes of one entry, and the bytes of their names and values together.
+    public static let attributes = 256
+    public static let attributeBytes = 131_072
     /// `reconnect_ms` of a GOAWAY that means: do not come back.
     public static let neverReconnect = UInt32.max
 

@@ -24,7 +24,7 @@ extension Router {
                 "\(Router.largestLoad) requests to work '\(origin)' are under way already; try again when some have ended"
             )
         }
-        guard case .get(let credit) = request.operation else {
+        guard case .get(var options) = request.operation else {
             return forward(request, to: owner.session, from: asker, stream, transfer: nil)
         }
         guard let lane = member.lane else {
@@ -38,14 +38,15 @@ extension Router {
         let transfer = Transfer(window: window, of: key.budgetHolder, to: lane, as: stream)
         let routeKey = RouteKey(asker: ObjectIdentifier(asker), stream: stream)
         lane.open(
-            stream, limit: credit,
+            stream, limit: options.credit,
             observer: OutflowObserver { bytes in
                 transfer.passedOn(bytes)
             } ended: { error in
                 self.onLoop { $0.ended(routeKey, error) }
             })
         var onward = request
-        onward.operation = .get(credit: window)
+        options.credit = window
+        onward.operation = .get(options)
         forward(onward, to: owner.session, from: asker, stream, transfer: transfer)
     }
 
@@ -80,6 +81,7 @@ extension Router {
         guard let route = routes[routeKey] else { return }
         switch event {
         case .progress: break
+        case .report(let report): asker.send(report, on: routeKey.stream)
         case .reply(.error(let error)): fail(routeKey, asker, route.transfer, error)
         case .reply(let reply):
             remove(routeKey)

@@ -8,3 +8,7 @@
 static inline uint64_t baton_xxh3_64(const void *data, size_t length) {
     return XXH3_64bits(data, length);
 }
+
+static inline uint64_t baton_xxh3_64_seeded(const void *data, size_t length, uint64_t seed) {
+    return XXH3_64bits_withSeed(data, length, seed);
+}

@@ -77,12 +77,12 @@ struct Fetcher: Sendable {
         let session = try await link.current()
         let lane = try await link.openLane()
         let request = Request(
-            .get(credit: Fetcher.window), deadline: order.deadline, origin: order.origin, path: order.path)
+            .get(GetOptions(credit: Fetcher.window)), deadline: order.deadline, origin: order.origin, path: order.path)
         let opened = await session.open(request) { stream in
             lane.expect(stream, window: Fetcher.window, .deliver(inbox))
         } onEvent: { event in
             switch event {
-            case .progress: break
+            case .progress, .report: break
             case .reply(.error(let error)), .lost(let error): inbox.finish(error)
             case .reply: inbox.finish(BatonError(.internal, "a get was answered with something else"))
             }
@@ -129,10 +129,10 @@ struct Fetcher: Sendable {
             stalled = now == last ? stalled + 1 : 0
             last = now
             report(now)
-            if stalled >= Limits.progressSeconds {
+            if stalled >= Int(Limits.defaultStall) / 1000 {
                 inbox.finish(
                     BatonError(
-                        .deadline, "nothing of \(order.reference) has come for \(Limits.progressSeconds) seconds",
+                        .deadline, "nothing of \(order.reference) has come for \(Limits.defaultStall / 1000) seconds",
                         path: order.path))
             } else if second >= Int(order.deadline) / 1000 {
                 inbox.finish(

@@ -86,7 +86,7 @@ actor LocalDesk: LoopActor {
 
     private func passBack(_ event: StreamEvent, _ key: Key, _ session: Session) {
         switch event {
-        case .progress: return
+        case .progress, .report: return
         case .reply(let reply): session.reply(reply, on: key.stream)
         case .lost(let error):
             let message = "the relay was lost before it had answered: \(error.message)"

@@ -16,8 +16,8 @@ struct OriginDesk: Sendable {
 
     func serve(_ job: Job) async {
         do throws(BatonError) {
-            if case .get(let credit) = job.request.operation {
-                try await send(job, credit: credit)
+            if case .get(let options) = job.request.operation {
+                try await send(job, credit: options.credit)
             } else {
                 job.reply(try answer(job))
             }
@@ -47,7 +47,7 @@ struct OriginDesk: Sendable {
             logger.info("shared", metadata: ["path": "\(Reference(path: own))", "exists": "\(exists)"])
             return .share(Shared(origin: work, path: own, exists: exists))
         case .echo: return .echo(by: work)
-        case .get, .fetch: throw BatonError(.unsupported, "this cannot be asked here", path: path)
+        case .get, .fetch, .wait: throw BatonError(.unsupported, "this cannot be asked here", path: path)
         }
     }
 

@@ -51,7 +51,7 @@ extension SharedFiles {
             reply.size = measure.size
             reply.files = measure.files
             reply.digest = measure.digest
-        case .symbolicLink, .other: throw place.unsupported("describes")
+        case .symbolicLink, .other, .hardLink: throw place.unsupported("describes")
         }
         return reply
     }

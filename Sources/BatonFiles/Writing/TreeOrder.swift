@@ -46,7 +46,7 @@ struct TreeOrder {
         case .directory, .symbolicLink:
             guard entry.size == 0, !entry.isLast else { throw .corrupt(entry.path, "has a size, but is no file") }
             if entry.kind == .directory { try open(entry.path) }
-        case .other: throw .corrupt(entry.path, "is of a kind that cannot be in a tree")
+        case .other, .hardLink: throw .corrupt(entry.path, "is of a kind that cannot be in a tree")
         }
         counts.entries += 1
         return left

@@ -176,7 +176,7 @@ extension TreeWriter {
         case .symbolicLink:
             try parent.createLink(name, to: FileName(entry.target))
             try parent.setModified(entry.modified, ofLink: name)
-        case .other: throw .invalidArgument
+        case .other, .hardLink: throw .invalidArgument
         }
     }
 

@@ -19,6 +19,7 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     case list = 0x12
     case get = 0x13
     case echo = 0x14
+    case wait = 0x15
     case share = 0x18
     case fetch = 0x19
 
@@ -33,11 +34,14 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     case cancel = 0x30
     case credit = 0x31
     case progress = 0x32
+    case report = 0x33
 
     case entry = 0x40
     case chunk = 0x41
     case skipped = 0x42
     case end = 0x43
+    case again = 0x44
+    case keep = 0x45
 
     /// Whether the frame belongs to the connection, not to a stream: its stream is 0.
     var isOfConnection: Bool { rawValue < 0x10 }
@@ -48,9 +52,9 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     func belongs(on connection: ConnectionKind) -> Bool {
         switch self {
         case .ping, .pong, .goAway: true
-        case .join, .joined, .entry, .chunk, .skipped, .end: connection == .lane
+        case .join, .joined, .entry, .chunk, .skipped, .end, .again, .keep: connection == .lane
         case .error: true
-        case .get, .credit, .ticket: connection == .control
+        case .get, .credit, .ticket, .report: connection == .control
         case .share, .fetch, .shareReply, .fetchReply, .progress: connection == .local
         default: connection != .lane
         }
@@ -59,10 +63,12 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     /// The shortest payload that a lane frame can have. Anything shorter would cost its sender no credit worth the name.
     var smallestLanePayload: Int {
         switch self {
-        case .entry: 27
+        case .entry: 37
         case .chunk: Chunk.headerSize + 1
         case .skipped: 5
         case .end: 24
+        case .again: 2
+        case .keep: 3
         case .error: 7
         default: 0
         }

@@ -12,6 +12,7 @@ public struct StreamTable: Sendable {
         case cancelled(StreamID, ErrorCode)
         case credit(StreamID, UInt64)
         case progress(StreamID, Progress)
+        case reported(StreamID, HopReport)
         case ticket([UInt8])
         /// It crossed the end of its stream; nothing to do.
         case late
@@ -80,6 +81,10 @@ public struct StreamTable: Sendable {
             guard let request = ours[stream] else { return try late(stream, openedByUs: true) }
             guard request == .fetch else { throw unexpected(frame) }
             return .progress(stream, progress)
+        case .report(let report):
+            guard let request = ours[stream] else { return try late(stream, openedByUs: true) }
+            guard request == .get else { throw unexpected(frame) }
+            return .reported(stream, report)
         case .cancel(let code):
             try budget.spend(.cancels)
             guard theirs[stream]?.isCancelled == false else { return try late(stream, openedByUs: false) }

@@ -45,6 +45,7 @@ public struct Listing: Hashable, Sendable {
         items = []
         for _ in 0..<count {
             let kind: EntryKind = try fields.value("kind")
+            guard kind != .hardLink else { throw fields.malformed("kind", "does not belong to listings") }
             let mode = try fields.mode("mode")
             let size: UInt64 = try fields.integer("size")
             guard kind == .file || size == 0 else { throw fields.malformed("size", "is of no file") }

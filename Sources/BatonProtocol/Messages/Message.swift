@@ -20,11 +20,17 @@ public enum Message: Hashable, Sendable {
     /// Lane payload of this stream may be sent up to this offset (chapter 6).
     case credit(UInt64)
     case progress(Progress)
+    /// What a hop of a running GET has sent, and what it waits for.
+    case report(HopReport)
 
     case entry(TreeEntry)
     case chunk(Chunk)
     case skipped(SkippedEntry)
     case end(TreeEnd)
+    /// A further pass of the same tree begins: its number, from 1.
+    case again(UInt16)
+    /// A child of the directory that was announced again stays as it is.
+    case keep(PathName)
 
     /// Reads the payload of a frame.
     ///
@@ -41,17 +47,23 @@ public enum Message: Hashable, Sendable {
         case .ping: self = .ping(try fields.integer("opaque"))
         case .pong: self = .pong(try fields.integer("opaque"))
         case .goAway: self = .goAway(try GoAway(&fields))
-        case .exists, .stat, .list, .get, .echo, .share, .fetch:
+        case .exists, .stat, .list, .get, .echo, .wait, .share, .fetch:
             self = .request(try Request(frame.type, &fields))
         case .existsReply, .statReply, .listReply, .echoReply, .shareReply, .fetchReply, .error:
             self = .reply(try Reply(frame.type, &fields))
         case .cancel: self = .cancel(ErrorCode(rawValue: try fields.integer("code")))
         case .credit: self = .credit(try fields.integer("limit"))
         case .progress: self = .progress(try Progress(&fields))
+        case .report: self = .report(try HopReport(&fields))
         case .entry: self = .entry(try TreeEntry(&fields, isLast: isLast))
         case .chunk: self = .chunk(try Chunk(&fields, isLast: isLast))
         case .skipped: self = .skipped(try SkippedEntry(&fields))
         case .end: self = .end(try TreeEnd(&fields))
+        case .again: self = .again(try fields.integer("pass"))
+        case .keep:
+            let path = try fields.treePath("path")
+            guard !path.isRoot else { throw fields.malformed("path", "is the top, which is nobody's child") }
+            self = .keep(path)
         }
     }
 
@@ -70,10 +82,13 @@ public enum Message: Hashable, Sendable {
         case .cancel: .cancel
         case .credit: .credit
         case .progress: .progress
+        case .report: .report
         case .entry: .entry
         case .chunk: .chunk
         case .skipped: .skipped
         case .end: .end
+        case .again: .again
+        case .keep: .keep
         }
     }
 
@@ -86,7 +101,7 @@ public enum Message: Hashable, Sendable {
         }
     }
 
-    fileprivate func writePayload(to buffer: inout ByteBuffer) {
+    func writePayload(to buffer: inout ByteBuffer) {
         switch self {
         case .hello(let hello): hello.write(to: &buffer)
         case .welcome(let welcome): welcome.write(to: &buffer)
@@ -100,10 +115,13 @@ public enum Message: Hashable, Sendable {
         case .cancel(let code): buffer.writeInteger(code.rawValue)
         case .credit(let limit): buffer.writeInteger(limit)
         case .progress(let progress): progress.write(to: &buffer)
+        case .report(let report): report.write(to: &buffer)
         case .entry(let entry): entry.write(to: &buffer)
         case .chunk(let chunk): chunk.write(to: &buffer)
         case .skipped(let entry): entry.write(to: &buffer)
         case .end(let end): end.write(to: &buffer)
+        case .again(let pass): buffer.writeInteger(pass)
+        case .keep(let path): buffer.write(path)
         }
     }
 }
@@ -112,39 +130,5 @@ extension ByteBuffer {
     /// Appends the frame that carries `message` on `stream` (0 for the connection's own messages).
     public mutating func writeFrame(_ message: Message, stream: StreamID = 0) {
         writeFrame(message.type, flags: message.flags, stream: stream) { message.writePayload(to: &$0) }
-    }
-}
-
-/// What a running FETCH has done so far: bytes_in u64, bytes_out u64, entries u64, waiting u8 (chapter 5).
-public struct Progress: Hashable, Sendable {
-    public enum Waiting: UInt8, Hashable, Sendable, CaseIterable {
-        case nothing = 0
-        case origin = 1
-        case receiverDisk = 2
-    }
-
-    /// Data bytes that have arrived.
-    public var bytesIn: UInt64
-    /// Data bytes that have been written.
-    public var bytesOut: UInt64
-    public var entries: UInt64
-    public var waiting: Waiting
-
-    public init(bytesIn: UInt64, bytesOut: UInt64, entries: UInt64, waiting: Waiting) {
-        self.bytesIn = bytesIn
-        self.bytesOut = bytesOut
-        self.entries = entries
-        self.waiting = waiting
-    }
-
-    init(_ fields: inout PayloadReader) throws(ProtocolViolation) {
-        bytesIn = try fields.integer("bytes_in")
-        bytesOut = try fields.integer("bytes_out")
-        entries = try fields.integer("entries")
-        waiting = try fields.value("waiting")
-    }
-
-    func write(to buffer: inout ByteBuffer) {
-        buffer.writeMultipleIntegers(bytesIn, bytesOut, entries, waiting.rawValue)
     }
 }

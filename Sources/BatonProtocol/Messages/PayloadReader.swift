@@ -79,10 +79,10 @@ struct PayloadReader {
         do { _ = try PathName.root.appending(component) } catch { throw malformed(field, "is refused: \(error)") }
     }
 
-    /// What something is that can travel: not `other`.
+    /// What the top of a tree can be.
     mutating func treeKind(_ field: String) throws(ProtocolViolation) -> EntryKind {
         let kind: EntryKind = try value(field)
-        guard kind != .other else { throw malformed(field, "cannot travel") }
+        guard kind != .other, kind != .hardLink else { throw malformed(field, "cannot be the top of a tree") }
         return kind
     }
 

@@ -36,7 +36,7 @@ public enum Reply: Hashable, Sendable {
     /// Whether this can be the answer to a request of this type. ERROR answers all; END, on the lane, a GET that went well.
     func answers(_ request: FrameType) -> Bool {
         switch self {
-        case .exists: request == .exists
+        case .exists: request == .exists || request == .wait
         case .stat: request == .stat
         case .list: request == .list
         case .echo: request == .echo

@@ -11,27 +11,16 @@ public struct Request: Hashable, Sendable {
         case stat(digest: Bool)
         /// The entries of a directory whose names come after `after`, at most `limit`.
         case list(after: [UInt8], limit: UInt16)
-        /// The content, on the lane. `credit`: lane payload that may be sent before more is granted.
-        case get(credit: UInt64)
+        /// The content, on the lane.
+        case get(GetOptions)
         /// Nothing but an answer.
         case echo
+        /// An answer once there is something at the path.
+        case wait
         /// Declare a path of the agent's own work (local).
         case share
         /// Get a path to this machine (local).
         case fetch(Destination)
-    }
-
-    /// Where FETCH puts what it gets.
-    public struct Destination: Hashable, Sendable {
-        /// An absolute path of this machine; empty for the default place.
-        public var path: PathName
-        /// Replace what is there.
-        public var overwrite: Bool
-
-        public init(path: PathName = .root, overwrite: Bool = false) {
-            self.path = path
-            self.overwrite = overwrite
-        }
     }
 
     public var operation: Operation
@@ -57,6 +46,7 @@ public struct Request: Hashable, Sendable {
         case .list: .list
         case .get: .get
         case .echo: .echo
+        case .wait: .wait
         case .share: .share
         case .fetch: .fetch
         }
@@ -77,20 +67,12 @@ public struct Request: Hashable, Sendable {
             guard limit > 0 else { throw fields.malformed("limit", "is 0") }
             operation = .list(after: after, limit: limit)
         case .get:
-            let credit: UInt64 = try fields.integer("credit")
-            guard credit >= Limits.smallestWindow else {
-                throw fields.malformed("credit", "is less than one frame needs")
-            }
-            operation = .get(credit: credit)
+            operation = .get(try GetOptions(&fields))
         case .echo: operation = .echo
+        case .wait: operation = .wait
         case .share: operation = .share
         case .fetch:
-            let destination = try fields.path("destination")
-            guard destination.isRoot || destination.isAbsolute else {
-                throw fields.malformed("destination", "is not absolute")
-            }
-            let overwrite = try fields.options("options", known: 1) & 1 != 0
-            operation = .fetch(Destination(path: destination, overwrite: overwrite))
+            operation = .fetch(try Destination(&fields))
         default: throw ProtocolViolation(.unexpectedFrame, "\(type) is no request")
         }
         self.init(operation, deadline: deadline, origin: origin, path: path)
@@ -101,15 +83,13 @@ public struct Request: Hashable, Sendable {
         if operation != .share { buffer.write(origin) }
         if operation != .echo { buffer.write(path) }
         switch operation {
-        case .exists, .echo, .share: break
+        case .exists, .echo, .wait, .share: break
         case .stat(let digest): buffer.write(digest)
         case .list(let after, let limit):
             buffer.write(bytes: after, length: UInt16.self)
             buffer.writeInteger(limit)
-        case .get(let credit): buffer.writeInteger(credit)
-        case .fetch(let destination):
-            buffer.write(destination.path)
-            buffer.write(destination.overwrite)
+        case .get(let options): options.write(to: &buffer)
+        case .fetch(let destination): destination.write(to: &buffer)
         }
     }
 }

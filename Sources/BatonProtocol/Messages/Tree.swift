@@ -5,6 +5,8 @@ public enum EntryKind: UInt8, Hashable, Sendable, CaseIterable {
     case symbolicLink = 3
     /// Socket, FIFO or device: appears in listings, never in a tree.
     case other = 4
+    /// Another name of a file that came earlier in the same tree: appears in trees only.
+    case hardLink = 5
 
     public var name: String {
         switch self {
@@ -12,6 +14,7 @@ public enum EntryKind: UInt8, Hashable, Sendable, CaseIterable {
         case .directory: "directory"
         case .symbolicLink: "symlink"
         case .other: "other"
+        case .hardLink: "hardlink"
         }
     }
 }
@@ -37,23 +40,29 @@ public struct TreeEntry: Hashable, Sendable {
     /// Bytes of a file; 0 for everything else.
     public var size: UInt64
     public var modified: Timestamp
+    /// Names one version of what is at the path: it is another after each change. Opaque to the receiver.
+    public var version: UInt64
     /// Relative to the top of the tree; empty for the top itself.
     public var path: PathName
-    /// Where a symbolic link points, verbatim; empty for everything else.
+    /// Where a symbolic link points, verbatim; the tree path of a hard link's file; empty for everything else.
     public var target: [UInt8]
+    /// Sorted by name; none unless the GET asked for them.
+    public var attributes: [ExtendedAttribute]
     /// A file without chunks: empty, or nothing but a hole. False for everything else.
     public var isLast: Bool
 
     public init(
-        kind: EntryKind, mode: UInt16, size: UInt64 = 0, modified: Timestamp, path: PathName, target: [UInt8] = [],
-        isLast: Bool = false
+        kind: EntryKind, mode: UInt16, size: UInt64 = 0, modified: Timestamp, version: UInt64 = 0, path: PathName,
+        target: [UInt8] = [], attributes: [ExtendedAttribute] = [], isLast: Bool = false
     ) {
         self.kind = kind
         self.mode = mode
         self.size = size
         self.modified = modified
+        self.version = version
         self.path = path
         self.target = target
+        self.attributes = attributes
         self.isLast = isLast
     }
 }
@@ -67,6 +76,8 @@ public struct SkipReason: RawRepresentable, Hashable, Sendable {
     public static let fifo = SkipReason(rawValue: 2)
     public static let characterDevice = SkipReason(rawValue: 3)
     public static let blockDevice = SkipReason(rawValue: 4)
+    /// Of an entry that did travel: extended attributes or access control lists that did not.
+    public static let attributes = SkipReason(rawValue: 5)
 
     public var name: String {
         switch self {
@@ -74,6 +85,7 @@ public struct SkipReason: RawRepresentable, Hashable, Sendable {
         case .fifo: "fifo"
         case .characterDevice: "character device"
         case .blockDevice: "block device"
+        case .attributes: "extended attributes"
         default: "reason \(rawValue)"
         }
     }

@@ -83,40 +83,14 @@ extension ByteBuffer {
     }
 }
 
-extension TreeEntry {
-    /// ENTRY: kind u8, mode u16, size u64, mtime_s i64, mtime_ns u32, path bytes16, target bytes16 (chapter 7).
-    init(_ fields: inout PayloadReader, isLast: Bool) throws(ProtocolViolation) {
-        let kind = try fields.treeKind("kind")
-        let mode = try fields.mode("mode")
-        let size: UInt64 = try fields.integer("size")
-        let modified = try fields.timestamp("mtime")
-        let path = try fields.treePath("path")
-        let target = try fields.bytes("target", length: UInt16.self, atMost: Limits.linkTarget)
-        guard kind == .file || (size == 0 && !isLast) else { throw fields.malformed("size", "is of no file") }
-        guard kind != .file || size > 0 || isLast else {
-            throw fields.malformed("size", "is 0, yet chunks are to follow")
-        }
-        guard (kind == .symbolicLink) == !target.isEmpty, !target.contains(0) else {
-            throw fields.malformed("target", "does not fit the kind")
-        }
-        self.init(
-            kind: kind, mode: mode, size: size, modified: modified, path: path, target: target, isLast: isLast)
-    }
-
-    func write(to buffer: inout ByteBuffer) {
-        buffer.writeMultipleIntegers(kind.rawValue, mode, size)
-        buffer.write(modified)
-        buffer.write(path)
-        buffer.write(bytes: target, length: UInt16.self)
-    }
-}
-
 extension SkippedEntry {
     /// SKIPPED: reason u16, path bytes16 (chapter 7).
     init(_ fields: inout PayloadReader) throws(ProtocolViolation) {
         let reason = SkipReason(rawValue: try fields.integer("reason"))
         let path = try fields.treePath("path")
-        guard !path.isRoot else { throw fields.malformed("path", "is the top, which cannot be skipped") }
+        guard !path.isRoot || reason == .attributes else {
+            throw fields.malformed("path", "is the top, which cannot be skipped")
+        }
         self.init(reason: reason, path: path)
     }
 

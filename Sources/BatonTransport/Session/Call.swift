@@ -20,6 +20,7 @@ final class Call: Sendable {
     @Sendable func receive(_ event: StreamEvent) {
         switch event {
         case .progress(let progress): onProgress(progress)
+        case .report: break
         case .reply(.error(let error)), .lost(let error): finish(.failure(error))
         case .reply(let reply): finish(.success(reply))
         }

@@ -120,10 +120,20 @@ public actor Session: LoopActor {
         onLoop { session in _ = session.streams.finish(stream) }
     }
 
+    /// How a FETCH of the peer gets on.
     public nonisolated func send(_ progress: Progress, on stream: StreamID) {
+        notify(.progress(progress), on: stream)
+    }
+
+    /// What a hop of a GET of the peer says about itself.
+    public nonisolated func send(_ report: HopReport, on stream: StreamID) {
+        notify(.report(report), on: stream)
+    }
+
+    private nonisolated func notify(_ message: Message, on stream: StreamID) {
         onLoop { session in
             guard session.streams.isServing(stream) else { return }
-            session.channel.send(.progress(progress), stream: stream)
+            session.channel.send(message, stream: stream)
         }
     }
 
@@ -180,6 +190,7 @@ public actor Session: LoopActor {
             expiries[stream] = nil
             handlers.removeValue(forKey: stream)?(.reply(reply))
         case .progress(let stream, let progress): handlers[stream]?(.progress(progress))
+        case .reported(let stream, let report): handlers[stream]?(.report(report))
         case .cancelled(let stream, let code): delegate.session(self, cancelled: stream, because: code)
         case .credit(let stream, let limit): delegate.session(self, granted: limit, to: stream)
         case .ticket(let ticket): delegate.session(self, received: ticket)

@@ -47,6 +47,7 @@ extension SessionDelegate {
 /// What happens to a stream that this side has opened.
 public enum StreamEvent: Sendable {
     case progress(Progress)
+    case report(HopReport)
     /// The end, but for a GET that went well: that ends on the lane.
     case reply(Reply)
     /// The end: the session is gone.
