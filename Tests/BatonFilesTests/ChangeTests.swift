@@ -52,7 +52,8 @@ import Testing
     }
 
     @Test func `a file that is written all the time ends with changed, naming it`() throws {
-        try bench.run("mkdir origin/tree; echo x > origin/tree/a; echo x > origin/tree/b; touch -d 2001-01-01 origin/tree/a")
+        try bench.run(
+            "mkdir origin/tree; echo x > origin/tree/a; echo x > origin/tree/b; touch -d 2001-01-01 origin/tree/a")
         let hand = HandClock()
         let reader = try bench.reading("tree", clock: hand.clock).reader
         let error = try expectError(.changed) {
@@ -79,10 +80,13 @@ import Testing
     func `a file whose names change while it is read arrives as it was opened, without a second reading`(
         script: String
     ) throws {
-        try bench.run("head -c 700000 /dev/urandom > origin/file; cp origin/file before; head -c 700000 /dev/zero > new")
+        try bench.run(
+            "head -c 700000 /dev/urandom > origin/file; cp origin/file before; head -c 700000 /dev/zero > new")
         let replica = try read("file", changing: script)
         #expect(replica.restartedFiles == 0)
-        #expect(try replica.nodes[PathName("")]?.data.elementsEqual(Data(contentsOf: URL(filePath: bench.top + "/before"))) == true)
+        #expect(
+            try replica.nodes[PathName("")]?.data.elementsEqual(Data(contentsOf: URL(filePath: bench.top + "/before")))
+                == true)
     }
 
     @Test func `a file that is read while nobody writes it is delivered, whatever happened before`() throws {
@@ -105,26 +109,34 @@ import Testing
 
     /// The tree as it is in the end, and as it arrived.
     private func expectSame(_ replica: Replica, sourceLocation: SourceLocation = #_sourceLocation) throws {
-        let paths = try bench.run("cd origin/tree; find . -mindepth 1 -printf '%P\\n' | LC_ALL=C sort").split(separator: "\n")
+        let paths = try bench.run("cd origin/tree; find . -mindepth 1 -printf '%P\\n' | LC_ALL=C sort").split(
+            separator: "\n")
         #expect(Set(replica.paths) == Set(paths.map(String.init) + [""]), sourceLocation: sourceLocation)
         for (path, node) in replica.nodes {
             let name = "origin/tree/" + String(decoding: path.bytes, as: UTF8.self)
             let mode = try bench.run("stat -c %a '\(name)'; readlink '\(name)' || true")
-            #expect(mode == String(node.entry.mode, radix: 8) + "\n" + (node.entry.target.isEmpty ? "" : String(decoding: node.entry.target, as: UTF8.self) + "\n"), "\(path)", sourceLocation: sourceLocation)
+            #expect(
+                mode == String(node.entry.mode, radix: 8) + "\n"
+                    + (node.entry.target.isEmpty ? "" : String(decoding: node.entry.target, as: UTF8.self) + "\n"),
+                "\(path)", sourceLocation: sourceLocation)
             if node.entry.kind == .file {
-                #expect(try Data(node.data) == Data(contentsOf: URL(filePath: bench.top + "/" + name)), "\(path)", sourceLocation: sourceLocation)
+                #expect(
+                    try Data(node.data) == Data(contentsOf: URL(filePath: bench.top + "/" + name)), "\(path)",
+                    sourceLocation: sourceLocation)
             }
         }
     }
 
     @Test(arguments: [
         // already sent
-        "printf other > a/0", "rm a/0", "mv b/f a/0", "mv a/0 b/f", "ln -sf big a/0", "rm a/0; mkdir a/0; printf x > a/0/x",
+        "printf other > a/0", "rm a/0", "mv b/f a/0", "mv a/0 b/f", "ln -sf big a/0",
+        "rm a/0; mkdir a/0; printf x > a/0/x",
         "printf x > a/1", "mkdir a/00", "chmod 600 a/0", "chmod 700 a", "chmod 700 .", "printf x > 0",
         // being sent
         "printf x >> a/big", "mv c a/big", "rm a/big", "rm -r a", "mv a d", "mv b/deep a/deep",
         // to come
-        "rm b/f", "printf other > b/f", "printf x > b/e", "rm -r b", "rm -r b; printf x > b", "mv b e", "rm b/link; printf x > b/link",
+        "rm b/f", "printf other > b/f", "printf x > b/e", "rm -r b", "rm -r b; printf x > b", "mv b e",
+        "rm b/link; printf x > b/link",
         "mkfifo b/pipe; rm b/pipe", "ln a/0 b/hard", "rm -r a b c",
     ])
     func `whatever changes in a tree while it is read, what arrives is the tree as it is then`(script: String) throws {
@@ -169,7 +181,8 @@ import Testing
     }
 
     @Test func `a change after the last frame and before the last look is sent`() throws {
-        try bench.run("mkdir origin/tree; cd origin/tree; for i in $(seq 1000 2200); do printf $i > $i; done; sleep 0.1")
+        try bench.run(
+            "mkdir origin/tree; cd origin/tree; for i in $(seq 1000 2200); do printf $i > $i; done; sleep 0.1")
         let reading = try bench.reading("tree")
         while try reading.burst(), !reading.replica.paths.contains("2200") {}
         #expect(!reading.replica.isComplete)
@@ -178,8 +191,12 @@ import Testing
         #expect(reading.replica.passes == 1)
     }
 
-    @Test func `a tree that changes after each pass ends with changed after a bounded number of them, naming what`() throws {
-        try bench.run("mkdir origin/tree; cd origin/tree; printf x > a; for i in $(seq 1000 1700); do printf $i > $i; done; touch -d 2001-01-01 *; sleep 0.1")
+    @Test func `a tree that changes after each pass ends with changed after a bounded number of them, naming what`()
+        throws
+    {
+        try bench.run(
+            "mkdir origin/tree; cd origin/tree; printf x > a; for i in $(seq 1000 1700); do printf $i > $i; done; touch -d 2001-01-01 *; sleep 0.1"
+        )
         let reading = try bench.reading("tree")
         let error = try expectError(.changed) {
             while let step = try reading.reader.next() {
@@ -209,7 +226,9 @@ import Testing
 
     @Test func `a tree that was replaced as a whole arrives whole, as it was when it was asked for`() throws {
         try makeTree()
-        let replica = try read("tree", changing: "mkdir origin/new; printf new > origin/new/f; mv origin/tree old; mv origin/new origin/tree")
+        let replica = try read(
+            "tree",
+            changing: "mkdir origin/new; printf new > origin/new/f; mv origin/tree old; mv origin/new origin/tree")
         #expect(replica.passes == 0)
         #expect(try replica.text("c") == "z")
     }
@@ -218,7 +237,9 @@ import Testing
         try makeTree()
         let replica = try read(
             "tree",
-            changing: "mkdir origin/new; printf new > origin/new/f; mv origin/tree old; mv origin/new origin/tree; rm -r old/b")
+            changing:
+                "mkdir origin/new; printf new > origin/new/f; mv origin/tree old; mv origin/new origin/tree; rm -r old/b"
+        )
         #expect(replica.paths == ["", "f"])
         #expect(try replica.text("f") == "new")
     }
@@ -255,7 +276,10 @@ import Testing
         let replica = try read(
             "tree", changing: "mv origin/tree/\(name) away; ln -s \(bench.top)/secret origin/tree/\(name)")
         #expect(try replica.nodes[PathName(name)]?.entry.kind == .symbolicLink)
-        #expect(!replica.received.contains { if case .chunk(let chunk) = $0 { String(buffer: chunk.data).contains("secret") } else { false } })
+        #expect(
+            !replica.received.contains {
+                if case .chunk(let chunk) = $0 { String(buffer: chunk.data).contains("secret") } else { false }
+            })
     }
 
     @Test func `a walk never leaves the tree while a directory and a link change places`() throws {

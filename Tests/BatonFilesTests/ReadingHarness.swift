@@ -12,7 +12,8 @@ extension TreeReader {
         for _ in 0..<10_000 {
             switch try next() {
             case .burst(let burst): return burst
-            case .pause(let milliseconds): if milliseconds > 0 { Thread.sleep(forTimeInterval: Double(milliseconds) / 1000) }
+            case .pause(let milliseconds):
+                if milliseconds > 0 { Thread.sleep(forTimeInterval: Double(milliseconds) / 1000) }
             case nil: return nil
             }
         }
@@ -83,13 +84,22 @@ final class Replica {
         case .keep(let path):
             try name(path)
             guard nodes[path] != nil else { throw Flaw(what: "\(path) is kept, but not there") }
-            guard announced.last?.path == path.parent else { throw Flaw(what: "\(path) is kept in no announced directory") }
+            guard announced.last?.path == path.parent else {
+                throw Flaw(what: "\(path) is kept in no announced directory")
+            }
         case .end(let counts):
             guard open == nil, counts == end else { throw Flaw(what: "END does not fit: \(counts), \(end)") }
             leaveAll()
             isComplete = true
         default: throw Flaw(what: "\(message) in a tree")
         }
+    }
+
+    /// Takes a message that came on an earlier stream: it does not count for this one's END.
+    func take(_ message: Message) throws {
+        let before = end
+        try receive(message)
+        end = before
     }
 
     private func receive(_ entry: TreeEntry) throws {
@@ -178,6 +188,9 @@ final class Reading {
 }
 
 extension Bench {
+    /// A name that nothing else has.
+    var name: String { String(top[(top.lastIndex(of: "/").map(top.index(after:)) ?? top.startIndex)...]) }
+
     func reading(
         _ path: String, attributes: Bool = false, resume: ResumePoint? = nil, clock: ReaderClock = ReaderClock()
     ) throws -> Reading {

@@ -92,7 +92,9 @@ extension Timestamp {
     /// Whole milliseconds from this time to a `later` one; negative if that one is earlier, clamped to a day.
     func milliseconds(until later: Timestamp) -> Int {
         let (seconds, overflow) = later.seconds.subtractingReportingOverflow(self.seconds)
-        guard !overflow, (-86_400...86_400).contains(seconds) else { return later.seconds < self.seconds ? -86_400_000 : 86_400_000 }
+        guard !overflow, (-86_400...86_400).contains(seconds) else {
+            return later.seconds < self.seconds ? -86_400_000 : 86_400_000
+        }
         let nanoseconds = seconds * 1_000_000_000 + Int64(later.nanoseconds) - Int64(self.nanoseconds)
         return Int((Double(nanoseconds) / 1_000_000).rounded(.down))
     }

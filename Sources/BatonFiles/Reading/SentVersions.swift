@@ -52,6 +52,12 @@ struct SentVersions {
         beginWalk()
     }
 
-    /// Whether the walk that has just ended passed what the receiver has, and nothing else.
-    var isConfirmed: Bool { rest == nil && passed == list.count }
+    /// The walk has come to its end.
+    ///
+    /// - Returns: whether it passed what the receiver has, and nothing else.
+    mutating func endWalk() -> Bool {
+        if rest == nil, passed == list.count { return true }
+        if rest == nil { list.removeSubrange(passed...) }
+        return false
+    }
 }

@@ -146,7 +146,7 @@ public final class TreeReader {
 
     private func endWalk() throws(FileFault) {
         if output.isComparing { return beginAnew() }
-        if sent.isConfirmed || top.place.status.kind != .directory {
+        if top.place.status.kind != .directory || sent.endWalk() {
             output.sendEnd()
             activity = .done
         } else {
