@@ -6,6 +6,7 @@
 #include <linux/stat.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define BATON_O_PATH 010000000

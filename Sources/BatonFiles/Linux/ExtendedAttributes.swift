@@ -1,4 +1,4 @@
-import Glibc
+import CLinux
 import SystemPackage
 
 // Extended attributes are reached through held descriptors only, so that nobody can slip another file below a name.
