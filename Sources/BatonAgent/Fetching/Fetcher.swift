@@ -73,7 +73,9 @@ struct Fetcher: Sendable {
     private func receive(_ order: Order, _ inbox: Inbox<Frame>, _ meter: ProgressMeter) async throws(BatonError)
         -> Fetched
     {
-        let writer = try TreeWriter(destination: order.destination, overwrite: order.overwrite, folder: folder)
+        let writer = try TreeWriter(
+            destination: order.destination, overwrite: order.overwrite, folder: folder,
+            order: TreeWriter.Order(source: order.reference))
         let session = try await link.current()
         let lane = try await link.openLane()
         let request = Request(
@@ -94,7 +96,7 @@ struct Fetcher: Sendable {
             while let batch = try await inbox.next() {
                 for frame in batch {
                     try inbox.checkOpen()
-                    try take(frame, writer)
+                    try writer.receive(frame)
                     meter.set(writer.progress)
                     lane.consumed(frame.payload.readableBytes, of: stream)
                 }
@@ -106,15 +108,6 @@ struct Fetcher: Sendable {
             writer.discard()
             throw error
         }
-    }
-
-    private func take(_ frame: Frame, _ writer: TreeWriter) throws(BatonError) {
-        let message: Message
-        do throws(ProtocolViolation) { message = try Message(frame) } catch {
-            throw BatonError(.corrupt, "the origin sent something that cannot be: \(error.message)", saidBy: .owner)
-        }
-        if case .reply(.error(let error)) = message { throw error }
-        try writer.receive(message)
     }
 
     /// Reports once a second, and ends a transfer that gets nowhere.
