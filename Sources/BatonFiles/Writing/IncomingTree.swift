@@ -126,6 +126,7 @@ extension IncomingTree {
         guard let last = lastPath else { throw .changed }
         if let file, let position = order.openPosition { try builder.reopen(file, at: position) }
         try builder.stage.removeAll(after: last)
+        order.beginStream()
         attributesTold = builder.directories.withoutAttributes.count
         let stage = builder.stage
         journal = try faulting { () throws(Errno) in
