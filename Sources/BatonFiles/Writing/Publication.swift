@@ -9,10 +9,12 @@ public struct Publication: Sendable {
     public let bytes: UInt64
     /// Regular files.
     public let files: UInt64
-    /// How many entries the origin left out in all.
+    /// How many entries did not come, or not with all their attributes.
     public let skippedCount: UInt64
     /// The first ``Publication/listed`` of them.
     public let skipped: [SkippedEntry]
+    /// Data bytes that did not travel again when the last stream went on with what was there.
+    public let resumedBytes: UInt64
     /// Whether the destination changed in one step.
     public let isAtomic: Bool
     /// The old content, if it could not be removed; the next sweep tries again.
