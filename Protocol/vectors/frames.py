@@ -103,7 +103,7 @@ def framing():
     for reserved in (1, 0x00FF, 0x8000, U16):
         vectors.append(raw(f"reserved is {reserved:#06x}", header(8, 6, 0, reserved) + body, "malformed"))
     known = {code for code, _, _ in MESSAGES.values()}
-    for code in (0x00, 0x09, 0x0F, 0x15, 0x17, 0x1A, 0x1F, 0x23, 0x25, 0x27, 0x2A, 0x2E, 0x33, 0x3F, 0x44, 0x7F, 0x80, 0xFF):
+    for code in (0x00, 0x09, 0x0F, 0x16, 0x17, 0x1A, 0x1F, 0x23, 0x25, 0x27, 0x2A, 0x2E, 0x34, 0x3F, 0x46, 0x7F, 0x80, 0xFF):
         assert code not in known
         for connection in ("control", "local", "lane"):
             vectors.append(raw(f"unknown type {code:#04x} on {connection}", header(0, code), "unknownType", connection))
@@ -147,9 +147,12 @@ def framing():
 
 
 META = {"mode": 0o640, "size": 4096, "mtime_s": 1_700_000_000, "mtime_ns": 123_456_789}
-ENTRY_FILE = META | {"kind": "file", "path": b"epoch=9.ckpt", "target": b""}
-ENTRY_DIRECTORY = META | {"kind": "directory", "mode": 0o755, "size": 0, "path": b"", "target": b""}
-ENTRY_LINK = META | {"kind": "symlink", "mode": 0o777, "size": 0, "path": b"last.ckpt", "target": b"epoch=9.ckpt"}
+VERSIONED = META | {"version": 0x1122334455667788, "target": b"", "attributes": []}
+ENTRY_FILE = VERSIONED | {"kind": "file", "path": b"epoch=9.ckpt"}
+ENTRY_DIRECTORY = VERSIONED | {"kind": "directory", "mode": 0o755, "size": 0, "path": b""}
+ENTRY_LINK = VERSIONED | {"kind": "symlink", "mode": 0o777, "size": 0, "path": b"last.ckpt", "target": b"epoch=9.ckpt"}
+ENTRY_HARD_LINK = VERSIONED | {"kind": "hardlink", "size": 0, "path": b"last.ckpt", "target": b"epoch=9.ckpt"}
+USER_NOTE = {"name": b"user.note", "value": b"best so far"}
 ITEM = META | {"kind": "file", "name": b"epoch=9.ckpt"}
 REQUEST = {"deadline_ms": 30_000, "origin": "trainer", "path": b"outputs/checkpoints"}
 
@@ -171,10 +174,12 @@ BASE = {
     "EXISTS": REQUEST,
     "STAT": REQUEST | {"options": 1},
     "LIST": REQUEST | {"after": b"epoch=1.ckpt", "limit": 1_000},
-    "GET": REQUEST | {"credit": 4_194_304},
+    "GET": REQUEST | {"credit": 4_194_304, "options": 0, "entries": 0, "offset": 0, "digest": 0},
     "ECHO": {"deadline_ms": 5_000, "origin": "trainer"},
+    "WAIT": REQUEST,
     "SHARE": {"deadline_ms": 5_000, "path": b"outputs/checkpoints"},
-    "FETCH": REQUEST | {"destination": b"/srv/models/best", "options": 1},
+    "FETCH": REQUEST | {"destination": b"/srv/models/best", "options": 1, "wait_ms": 0,
+                        "stall_ms": 30_000},
     "EXISTS_REPLY": {"exists": True, "source": "live"},
     "STAT_REPLY": {"kind": "directory", "source": "stored", "mode": 0o755, "size": 1_048_576, "files": 2,
                    "mtime_s": 1_700_000_000, "mtime_ns": 123_456_789, "digest": DIGEST},
@@ -189,11 +194,15 @@ BASE = {
               "message": "best.ckpt does not exist below outputs/checkpoints"},
     "CANCEL": {"code": 12},
     "CREDIT": {"limit": 8_388_608},
-    "PROGRESS": {"bytes_in": 1_048_576, "bytes_out": 1_000_000, "entries": 12, "waiting": "origin"},
+    "PROGRESS": {"bytes_in": 1_048_576, "bytes_out": 1_000_000, "entries": 12, "waiting": "originDisk",
+                 "note": "the lane to work 'trainer' was lost; going on when it is back"},
+    "REPORT": {"hop": "owner", "waiting": "credit", "bytes": 1_048_576},
     "ENTRY": ENTRY_FILE,
     "CHUNK": chunk(0, b"weights of epoch 9, " * 30),
     "SKIPPED": {"reason": 1, "path": b"run/agent.sock"},
     "END": {"entries": 4, "bytes": 1_048_576, "skipped": 1},
+    "AGAIN": {"pass": 1},
+    "KEEP": {"path": b"epoch=8.ckpt"},
 }
 
 
@@ -272,9 +281,9 @@ def streams():
 
 
 def operations():
-    requests = ("EXISTS", "STAT", "LIST", "GET", "ECHO", "SHARE", "FETCH")
+    requests = ("EXISTS", "STAT", "LIST", "GET", "ECHO", "WAIT", "SHARE", "FETCH")
     vectors = every(*requests, "EXISTS_REPLY", "STAT_REPLY", "LIST_REPLY", "ECHO_REPLY", "SHARE_REPLY", "FETCH_REPLY",
-                    "PROGRESS")
+                    "PROGRESS", "REPORT")
     for message in requests:
         fields = BASE[message]
         vectors += accepted(message, fields, "deadline_ms", [0, DAY])
@@ -290,8 +299,13 @@ def operations():
             vectors.append(valid(f"{message} over the Unix socket", message, fields, connection="local"))
     vectors += accepted("STAT", BASE["STAT"], "options", [0, 1])
     vectors += changed("STAT", BASE["STAT"], "options", [0x02, 0x80, 0xFF])
-    vectors += accepted("FETCH", BASE["FETCH"], "options", [0, 1])
-    vectors += changed("FETCH", BASE["FETCH"], "options", [0x02, 0x80, 0xFF])
+    vectors += accepted("FETCH", BASE["FETCH"], "options", [0, 1, 2, 4, 8, 15])
+    vectors += changed("FETCH", BASE["FETCH"], "options", [0x10, 0x80, 0xFF])
+    vectors += accepted("FETCH", BASE["FETCH"], "wait_ms", [1, DAY])
+    vectors += accepted("FETCH", BASE["FETCH"], "stall_ms", [1_000, DAY])
+    for field, value, used in (("wait_ms", U32, DAY), ("stall_ms", U32, DAY), ("stall_ms", 0, 1_000)):
+        clamped = valid(f"FETCH with {field} {value}, which is clamped", "FETCH", BASE["FETCH"] | {field: value})
+        vectors.append(clamped | {"fields": clamped["fields"] | {field: used}, "encode": False})
     vectors += accepted("FETCH", BASE["FETCH"], "destination", [b"", b"/", b"/a", ABSOLUTE_4096])
     vectors += changed("FETCH", BASE["FETCH"], "destination",
                        [b"a", b"a/b"] + [path for path in BAD_PATHS if path.startswith(b"/")] + [b"/a/", b"/a\x00"])
@@ -301,6 +315,21 @@ def operations():
     vectors += changed("LIST", BASE["LIST"], "limit", [0])
     vectors += accepted("GET", BASE["GET"], "credit", [1_048_576, U64])
     vectors += changed("GET", BASE["GET"], "credit", [0, 1, 1_048_575])
+    resumed = BASE["GET"] | {"options": 2, "entries": 3, "digest": 0x0102030405060708}
+    vectors += [
+        valid("GET that asks for attributes", "GET", BASE["GET"] | {"options": 1}),
+        valid("GET that resumes after a complete entry", "GET", resumed),
+        valid("GET that resumes in a file", "GET", resumed | {"options": 7, "offset": 524_288}),
+        valid("GET that resumes at the start of a file", "GET", resumed | {"options": 6}),
+        valid("GET that resumes, maximal", "GET", resumed | {"options": 7, "entries": U64, "offset": U64, "digest": U64}),
+        refused("GET that resumes after no entry", "GET", resumed | {"entries": 0}),
+        refused("GET with an offset after a complete entry", "GET", resumed | {"offset": 1}),
+        refused("GET with an open file and nothing to resume", "GET", BASE["GET"] | {"options": 4}),
+        refused("GET with entries and nothing to resume", "GET", BASE["GET"] | {"entries": 1}),
+        refused("GET with an offset and nothing to resume", "GET", BASE["GET"] | {"offset": 1}),
+        refused("GET with a digest and nothing to resume", "GET", BASE["GET"] | {"digest": 1}),
+    ]
+    vectors += changed("GET", BASE["GET"], "options", [0x08, 0x80, 0xFF])
 
     for message in ("EXISTS_REPLY", "STAT_REPLY", "LIST_REPLY", "FETCH_REPLY"):
         vectors += accepted(message, BASE[message], "source", ["live", "stored"])
@@ -334,10 +363,20 @@ def operations():
     vectors += fetch_replies()
 
     vectors += [
-        valid("PROGRESS, minimal", "PROGRESS", {"bytes_in": 0, "bytes_out": 0, "entries": 0, "waiting": "nothing"}),
-        valid("PROGRESS, maximal", "PROGRESS", {"bytes_in": U64, "bytes_out": U64, "entries": U64, "waiting": "disk"}),
+        valid("PROGRESS, minimal", "PROGRESS", {"bytes_in": 0, "bytes_out": 0, "entries": 0, "waiting": "nothing",
+                                                "note": ""}),
+        valid("PROGRESS, maximal", "PROGRESS", {"bytes_in": U64, "bytes_out": U64, "entries": U64, "waiting": "origin",
+                                                "note": "n" * 1024}),
+        valid("REPORT, minimal", "REPORT", {"hop": "relay", "waiting": "nothing", "bytes": 0}),
+        valid("REPORT, maximal", "REPORT", {"hop": "owner", "waiting": "credit", "bytes": U64}),
     ]
-    vectors += changed("PROGRESS", BASE["PROGRESS"], "waiting", [3, 255])
+    vectors += accepted("PROGRESS", BASE["PROGRESS"], "waiting",
+                        ["originDisk", "originNetwork", "relay", "receiverNetwork", "receiverDisk"])
+    vectors += changed("PROGRESS", BASE["PROGRESS"], "waiting", [7, 255])
+    vectors += changed("PROGRESS", BASE["PROGRESS"], "note", BAD_TEXT + ["n" * 1025])
+    vectors += accepted("REPORT", BASE["REPORT"], "waiting", ["source", "network"])
+    vectors += changed("REPORT", BASE["REPORT"], "waiting", [4, 255])
+    vectors += changed("REPORT", BASE["REPORT"], "hop", [0, 3, 255])
     return vectors
 
 
@@ -366,7 +405,7 @@ def list_replies():
     ]
     for name in (b".", b"..", b"a/b", b"/", b"a\x00", b"c" * 256):
         vectors.append(reply(f"with name {shown(name)}", item(name=name), check=refused))
-    for kind in (0, 5, 255):
+    for kind in (0, 5, 6, 255):
         vectors.append(reply(f"with kind {kind}", item(kind=kind, size=0), check=refused))
     for kind in ("directory", "symlink", "other"):
         vectors.append(reply(f"with a size for kind {kind}", item(kind=kind, size=1), check=refused))
@@ -396,7 +435,7 @@ def fetch_replies():
               reply | {"listed": [{"reason": 900, "path": b"odd"}]}),
         refused("FETCH_REPLY that lists more than were skipped", "FETCH_REPLY", reply | {"skipped": 1}),
     ]
-    vectors += changed("FETCH_REPLY", reply, "kind", [0, 4, 255])
+    vectors += changed("FETCH_REPLY", reply, "kind", [0, 4, 5, 255])
     vectors += changed("FETCH_REPLY", reply, "destination", [b"", b"a", b"/a/", b"//", b"/..", b"/a\x00"])
     for path in [b""] + BAD_TREE_PATHS:
         vectors.append(refused(f"FETCH_REPLY with a skipped path {shown(path)}", "FETCH_REPLY",
@@ -411,7 +450,7 @@ def credit():
 
 
 def trees():
-    vectors = every("ENTRY", "CHUNK", "SKIPPED", "END")
+    vectors = every("ENTRY", "CHUNK", "SKIPPED", "END", "AGAIN", "KEEP")
     file, directory, link = ENTRY_FILE, ENTRY_DIRECTORY, ENTRY_LINK
     empty = file | {"size": 0}
     vectors += [
@@ -420,13 +459,13 @@ def trees():
         valid("ENTRY of an empty file", "ENTRY", empty, LAST),
         valid("ENTRY of a file that is one hole", "ENTRY", file | {"size": 2**40}, LAST),
         valid("ENTRY, minimal", "ENTRY", {"kind": "file", "mode": 0, "size": 0, "mtime_s": 0, "mtime_ns": 0, "path": b"",
-                                          "target": b""}, LAST),
+                                          "version": 0, "target": b"", "attributes": []}, LAST),
         valid("ENTRY of a file, maximal", "ENTRY",
               {"kind": "file", "mode": 0o777, "size": U64, "mtime_s": I64_MAX, "mtime_ns": 999_999_999, "path": PATH_4096,
-               "target": b""}),
+               "version": U64, "target": b"", "attributes": [{"name": b"user.a", "value": b"v" * 131_066}]}),
         valid("ENTRY of a link, maximal", "ENTRY",
               {"kind": "symlink", "mode": 0o777, "size": 0, "mtime_s": I64_MIN, "mtime_ns": 999_999_999,
-               "path": PATH_4096, "target": b"t" * 4095}),
+               "version": U64, "path": PATH_4096, "target": b"t" * 4095, "attributes": []}),
         refused("ENTRY of an empty file without LAST", "ENTRY", empty),
         refused("ENTRY of a directory with LAST", "ENTRY", directory, flags=LAST),
         refused("ENTRY of a link with LAST", "ENTRY", link, flags=LAST),
@@ -437,7 +476,8 @@ def trees():
     ]
     vectors += accepted("ENTRY", link, "target", [b"/", b"..", b"../../etc/passwd", b"a//b/", b"\xff\n", b"."])
     vectors += changed("ENTRY", link, "target", [b"", b"a\x00b", b"t" * 4096], what="a link's target")
-    vectors += changed("ENTRY", directory, "kind", [0, 4, 5, 255])
+    vectors += changed("ENTRY", directory, "kind", [0, 4, 6, 255])
+    vectors += hard_links() + attributes()
     vectors += changed("ENTRY", file, "mode", BAD_MODES)
     vectors += changed("ENTRY", file, "mtime_ns", BAD_NANOSECONDS)
     vectors += accepted("ENTRY", file, "path", GOOD_TREE_PATHS)
@@ -461,12 +501,52 @@ def trees():
     ]
     vectors += accepted("SKIPPED", BASE["SKIPPED"], "reason", [0, 1, 2, 3, 4, 5, U16])
     vectors += accepted("SKIPPED", BASE["SKIPPED"], "path", [path for path in GOOD_TREE_PATHS if path])
+    vectors.append(valid("SKIPPED attributes of the top", "SKIPPED", {"reason": 5, "path": b""}))
     vectors += changed("SKIPPED", BASE["SKIPPED"], "path", [b""] + BAD_TREE_PATHS)
     vectors += [
         valid("END, minimal", "END", {"entries": 1, "bytes": 0, "skipped": 0}),
         valid("END, maximal", "END", {"entries": U64, "bytes": U64, "skipped": U64}),
     ]
+    vectors += accepted("AGAIN", BASE["AGAIN"], "pass", [0, U16])
+    vectors += accepted("KEEP", BASE["KEEP"], "path", [path for path in GOOD_TREE_PATHS if path])
+    vectors += changed("KEEP", BASE["KEEP"], "path", [b""] + BAD_TREE_PATHS)
     return vectors
+
+
+def hard_links():
+    link = ENTRY_HARD_LINK
+    vectors = [
+        valid("ENTRY of a hard link", "ENTRY", link),
+        valid("ENTRY of a hard link below the file's directory", "ENTRY", link | {"path": b"a/b/c", "target": b"a/b"}),
+        refused("ENTRY of a hard link with LAST", "ENTRY", link, flags=LAST),
+        refused("ENTRY of a hard link with a size", "ENTRY", link | {"size": 1}),
+        refused("ENTRY of a hard link that is the top", "ENTRY", link | {"path": b""}),
+    ]
+    return vectors + changed("ENTRY", link, "target", [b"", b"last.ckpt", b"z", b"/epoch=9.ckpt", b"a//b", b"../x", b"."],
+                             what="a hard link's target")
+
+
+def attributes():
+    def entry(name, *listed, check=valid):
+        items = [{"name": key, "value": value} for key, value in listed]
+        return check(f"ENTRY with attributes: {name}", "ENTRY", ENTRY_DIRECTORY | {"attributes": items})
+
+    many = [(b"user.%03d" % n, b"") for n in range(257)]
+    return [
+        entry("one of each", (b"system.posix_acl_access", b"\x02\x00"), (b"system.posix_acl_default", b"\x02"),
+              (b"user.note", b"best so far")),
+        entry("the longest name", (b"user." + b"n" * 250, b"")),
+        entry("as many as there may be", *many[:256]),
+        entry("one too many", *many, check=refused),
+        entry("a byte too long together", (b"user.a", b"v" * 131_067), check=refused),
+        entry("a capability", (b"security.capability", b"\x01"), check=refused),
+        entry("a trusted one", (b"trusted.x", b""), check=refused),
+        entry("a name without a name", (b"user.", b""), check=refused),
+        entry("an empty name", (b"", b""), check=refused),
+        entry("a NUL in a name", (b"user.a\x00b", b""), check=refused),
+        entry("names that fall", (b"user.b", b""), (b"user.a", b""), check=refused),
+        entry("a name twice", (b"user.a", b""), (b"user.a", b""), check=refused),
+    ]
 
 
 def longest_chunk():

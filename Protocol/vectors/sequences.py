@@ -1,6 +1,6 @@
 """The vectors that need more than one frame: trees as they arrive, credit as it is counted, one whole session."""
 
-from frames import BASE, ENTRY_DIRECTORY, ENTRY_FILE, ENTRY_LINK, TICKET, chunk
+from frames import BASE, ENTRY_DIRECTORY, ENTRY_FILE, ENTRY_HARD_LINK, ENTRY_LINK, TICKET, chunk
 from wire import LAST, fields_json, frame, payload
 
 MIB = 1_048_576
@@ -17,6 +17,18 @@ def file(path, size=0, flags=None):
 
 def link(path, target=b"x"):
     return "ENTRY", 0, ENTRY_LINK | {"path": path, "target": target}
+
+
+def hard_link(path, target):
+    return "ENTRY", 0, ENTRY_HARD_LINK | {"path": path, "target": target}
+
+
+def again(number=1):
+    return "AGAIN", 0, {"pass": number}
+
+
+def keep(path):
+    return "KEEP", 0, {"path": path}
 
 
 def data(offset, content, flags=0, **wrong):
@@ -56,6 +68,27 @@ def tree_sequences():
         tree("skipped paths take their place in the order", "complete", top, skipped(b"a"), directory(b"b"),
              skipped(b"b/c", 2), file(b"d"), skipped(b"e", 900), end(3, 0, 3)),
         tree("only skipped paths below the top", "complete", top, skipped(b"a"), end(1, 0, 1)),
+        tree("a hard link to a file", "complete", top, file(b"a", 1), data(0, b"x", LAST), hard_link(b"b", b"a"),
+             end(3, 1)),
+        tree("a hard link to a file deeper in the tree", "complete", top, directory(b"a"), file(b"a/b"),
+             hard_link(b"c", b"a/b"), end(4)),
+        tree("attributes that could not travel, of the entry before", "complete", top, file(b"a"), skipped(b"a", 5),
+             file(b"b"), end(3, 0, 1)),
+        tree("attributes of the top that could not travel", "complete", top, skipped(b"", 5), end(1, 0, 1)),
+        tree("a file that is restarted", "complete", file(b"", 1_024), data(0, BLOCK), file(b"", 1), data(0, b"x", LAST),
+             end(2, 513)),
+        tree("a pass that changes nothing", "complete", top, file(b"a"), again(), end(2)),
+        tree("a pass that brings one file anew", "complete", top, file(b"a"), file(b"b"), again(), file(b"b", 1),
+             data(0, b"x", LAST), end(4, 1)),
+        tree("a pass over a directory that has lost a name and got another", "complete", top, file(b"a"), file(b"b"),
+             again(), top, keep(b"a"), file(b"c"), end(5)),
+        tree("a pass that makes a file a directory", "complete", top, file(b"a"), again(), top, directory(b"a"),
+             file(b"a/b"), end(5)),
+        tree("two passes", "complete", top, file(b"a"), again(), file(b"a"), again(2), file(b"a"), end(4)),
+        tree("a pass that begins in the middle of a file", "complete", top, file(b"a", 1_024), data(0, BLOCK), again(),
+             top, end(3, 512)),
+        tree("a change below a directory that did not change", "complete", top, directory(b"a"), file(b"a/b"), again(),
+             file(b"a/b", 1), data(0, b"x", LAST), end(4, 1)),
 
         tree("the first frame is not the top", "corrupt", file(b"a")),
         tree("the first frame is a skipped path", "corrupt", skipped(b"a")),
@@ -76,6 +109,20 @@ def tree_sequences():
         tree("something lies below a top that is a file", "corrupt", file(b""), file(b"a")),
         tree("something lies below a top that is a link", "corrupt", link(b""), file(b"a")),
         tree("a skipped path below a file", "corrupt", top, file(b"a"), skipped(b"a/b")),
+
+        tree("a hard link to what never came", "corrupt", top, hard_link(b"b", b"a")),
+        tree("a hard link to a directory", "corrupt", top, directory(b"a"), hard_link(b"b", b"a")),
+        tree("a hard link to a symbolic link", "corrupt", top, link(b"a"), hard_link(b"b", b"a")),
+        tree("a name is kept in the first pass", "corrupt", top, keep(b"a")),
+        tree("a name is kept that is not there", "corrupt", top, again(), top, keep(b"a")),
+        tree("a name is kept in a directory that was not announced", "corrupt", top, file(b"a"), again(), keep(b"a")),
+        tree("passes that skip a number", "corrupt", top, again(2)),
+        tree("a pass before the top", "corrupt", again()),
+        tree("names fall in a further pass", "corrupt", top, file(b"a"), file(b"b"), again(), file(b"b"), file(b"a")),
+        tree("a further pass brings what lies in no directory", "corrupt", top, file(b"a"), again(), file(b"a/b")),
+        tree("a further pass brings what lies in a symbolic link", "corrupt", top, link(b"a", b"/etc"), again(),
+             file(b"a/passwd")),
+        tree("attributes of an entry that is not the last", "corrupt", top, file(b"a"), file(b"b"), skipped(b"a", 5)),
 
         tree("a chunk after a directory", "corrupt", top, data(0, b"x", LAST)),
         tree("a chunk after a link", "corrupt", top, link(b"a"), data(0, b"x", LAST)),
@@ -164,7 +211,7 @@ def transcript():
     step("control", "acceptor", "TICKET", 0, BASE["TICKET"])
     step("control", "dialer", "EXISTS", 1, {"deadline_ms": 5_000} | path)
     step("control", "acceptor", "EXISTS_REPLY", 1, {"exists": True, "source": "live"})
-    step("control", "dialer", "GET", 3, {"deadline_ms": 30_000} | path | {"credit": 4 * MIB})
+    step("control", "dialer", "GET", 3, {"deadline_ms": 30_000} | path | BASE["GET"] | {"credit": 4 * MIB})
     used = 0
     for message, flags, fields in TREE:
         step("lane", "acceptor", message, 3, fields, flags)

@@ -6,12 +6,15 @@ a second opinion. Standard library only.
 
 import struct
 
-KINDS = {"file": 1, "directory": 2, "symlink": 3, "other": 4}
+KINDS = {"file": 1, "directory": 2, "symlink": 3, "other": 4, "hardlink": 5}
 ENUMERATIONS = {
     "kind": KINDS,
     "source": {"live": 0, "stored": 1},
     "said_by": {"local": 0, "relay": 1, "owner": 2},
-    "waiting": {"nothing": 0, "origin": 1, "disk": 2},
+    "waiting": {"nothing": 0, "originDisk": 1, "originNetwork": 2, "relay": 3, "receiverNetwork": 4, "receiverDisk": 5,
+                "origin": 6},
+    "hop": {"relay": 1, "owner": 2},
+    "pause": {"nothing": 0, "source": 1, "network": 2, "credit": 3},
 }
 INTEGERS = {"u8": ">B", "u16": ">H", "u32": ">I", "u64": ">Q", "i64": ">q"}
 
@@ -20,6 +23,7 @@ REQUEST = "deadline_ms:u32 origin:text8"
 LISTS = {
     "entries": ("count", f"kind:kind {META} name:bytes16"),
     "listed": ("listed", "reason:u16 path:bytes16"),
+    "attributes": ("attributes", "name:bytes8 value:bytes32"),
 }
 
 # name: (type, connections it may travel on, fields in order)
@@ -36,10 +40,11 @@ MESSAGES = {
     "EXISTS": (0x10, "control local", f"{REQUEST} path:bytes16"),
     "STAT": (0x11, "control local", f"{REQUEST} path:bytes16 options:u8"),
     "LIST": (0x12, "control local", f"{REQUEST} path:bytes16 after:bytes16 limit:u16"),
-    "GET": (0x13, "control", f"{REQUEST} path:bytes16 credit:u64"),
+    "GET": (0x13, "control", f"{REQUEST} path:bytes16 credit:u64 options:u8 entries:u64 offset:u64 digest:u64"),
     "ECHO": (0x14, "control local", REQUEST),
+    "WAIT": (0x15, "control local", f"{REQUEST} path:bytes16"),
     "SHARE": (0x18, "local", "deadline_ms:u32 path:bytes16"),
-    "FETCH": (0x19, "local", f"{REQUEST} path:bytes16 destination:bytes16 options:u8"),
+    "FETCH": (0x19, "local", f"{REQUEST} path:bytes16 destination:bytes16 options:u8 wait_ms:u32 stall_ms:u32"),
     "EXISTS_REPLY": (0x20, "control local", "exists:bool source:source"),
     "STAT_REPLY": (0x21, "control local", "kind:kind source:source mode:u16 size:u64 files:u64 mtime_s:i64 "
                    "mtime_ns:u32 digest:bytes8"),
@@ -51,11 +56,14 @@ MESSAGES = {
     "ERROR": (0x2F, "control local lane", "code:u16 said_by:said_by path:bytes16 message:text16"),
     "CANCEL": (0x30, "control local", "code:u16"),
     "CREDIT": (0x31, "control", "limit:u64"),
-    "PROGRESS": (0x32, "local", "bytes_in:u64 bytes_out:u64 entries:u64 waiting:waiting"),
-    "ENTRY": (0x40, "lane", f"kind:kind {META} path:bytes16 target:bytes16"),
+    "PROGRESS": (0x32, "local", "bytes_in:u64 bytes_out:u64 entries:u64 waiting:waiting note:text16"),
+    "REPORT": (0x33, "control", "hop:hop waiting:pause bytes:u64"),
+    "ENTRY": (0x40, "lane", f"kind:kind {META} version:u64 path:bytes16 target:bytes16 attributes:list"),
     "CHUNK": (0x41, "lane", "offset:u64 checksum:u64 data:rest"),
     "SKIPPED": (0x42, "lane", "reason:u16 path:bytes16"),
     "END": (0x43, "lane", "entries:u64 bytes:u64 skipped:u64"),
+    "AGAIN": (0x44, "lane", "pass:u16"),
+    "KEEP": (0x45, "lane", "path:bytes16"),
 }
 SESSION = {name for name, (code, _, _) in MESSAGES.items() if code < 0x10}
 LAST = 0x01
@@ -82,7 +90,7 @@ def encode_field(name, kind, value):
             atoms += encode_fields(LISTS[name][1], item)
         return atoms
     data = value.encode() if isinstance(value, str) else value
-    return [struct.pack(">B" if kind.endswith("8") else ">H", len(data)), data]
+    return [struct.pack({"8": ">B", "6": ">H", "2": ">I"}[kind[-1]], len(data)), data]
 
 
 def encode_fields(text, fields):

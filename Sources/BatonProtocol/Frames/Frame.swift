@@ -65,7 +65,7 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
         switch self {
         case .entry: 37
         case .chunk: Chunk.headerSize + 1
-        case .skipped: 5
+        case .skipped: 4
         case .end: 24
         case .again: 2
         case .keep: 3

@@ -14,28 +14,28 @@ struct LaneBurstTests {
     }
 
     @Test func `small neighbours share one burst, which costs the sum of their payloads`() throws {
-        let packed = bursts((0..<1000).map { _ in frame(.entry, 30) })
+        let packed = bursts((0..<1000).map { _ in frame(.entry, 40) })
         let burst = try #require(packed.first)
-        #expect(packed.count == 1 && burst.payload == 30_000 && burst.needsCredit && !burst.isTerminal)
+        #expect(packed.count == 1 && burst.payload == 40_000 && burst.needsCredit && !burst.isTerminal)
         var decoder = FrameDecoder(connection: .lane)
         decoder.isGreeted = true
         decoder.feed(burst.frames)
         var count = 0
         while let frame = try decoder.next() {
-            #expect(frame.stream == 9 && frame.payload.readableBytes == 30)
+            #expect(frame.stream == 9 && frame.payload.readableBytes == 40)
             count += 1
         }
         #expect(count == 1000)
     }
 
     @Test func `large frames go alone and in their place`() {
-        let lengths = bursts([frame(.entry, 30), frame(.chunk, 100_000), frame(.entry, 31), frame(.entry, 32)]).map(
+        let lengths = bursts([frame(.entry, 40), frame(.chunk, 100_000), frame(.entry, 41), frame(.entry, 42)]).map(
             \.payload)
-        #expect(lengths == [30, 100_000, 63])
+        #expect(lengths == [40, 100_000, 83])
     }
 
     @Test func `the last frame is a burst of its own that needs no credit`() {
-        let packed = bursts([frame(.entry, 30), frame(.end, 24)])
+        let packed = bursts([frame(.entry, 40), frame(.end, 24)])
         #expect(packed.map(\.isTerminal) == [false, true])
         #expect(packed.map(\.needsCredit) == [true, false])
     }
@@ -45,7 +45,9 @@ struct LaneBurstTests {
         #expect(packed.allSatisfy { $0.payload < 524_304 } && packed.map(\.payload).reduce(0, +) == 800_000)
     }
 
-    @Test(arguments: [(0x40, 26), (0x41, 16), (0x42, 4), (0x43, 23), (0x2F, 6), (0x42, 0)] as [(UInt8, UInt32)])
+    @Test(
+        arguments: [(0x40, 36), (0x41, 16), (0x42, 3), (0x43, 23), (0x44, 1), (0x45, 2), (0x2F, 6), (0x42, 0)]
+            as [(UInt8, UInt32)])
     func `a lane frame too short for its fields is refused from its header`(_ type: UInt8, _ length: UInt32) {
         var decoder = FrameDecoder(connection: .lane)
         decoder.isGreeted = true

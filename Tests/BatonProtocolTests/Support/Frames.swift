@@ -18,7 +18,7 @@ extension Frame {
 
 extension Request {
     static let exists = Request(.exists, deadline: 1000)
-    static let get = Request(.get(credit: Limits.smallestWindow), deadline: 1000)
+    static let get = Request(.get(GetOptions(credit: Limits.smallestWindow)), deadline: 1000)
     static let fetch = Request(.fetch(Destination()), deadline: 1000)
 }
 

@@ -43,11 +43,20 @@ extension Message {
             [
                 "bytes_in": .decimal(progress.bytesIn), "bytes_out": .decimal(progress.bytesOut),
                 "entries": .decimal(progress.entries),
-                "waiting": .string(["nothing", "origin", "disk"][Int(progress.waiting.rawValue)]),
+                "waiting": .string("\(progress.waiting)"), "note": .string(progress.note),
+            ]
+        case .report(let report):
+            [
+                "hop": .string("\(report.hop)"), "waiting": .string("\(report.waiting)"),
+                "bytes": .decimal(report.bytes),
             ]
         case .entry(let entry):
             JSONValue.metadata(entry.kind, entry.mode, entry.size, entry.modified)
-                .merging(["path": .path(entry.path), "target": .hex(entry.target)]) { $1 }
+                .merging([
+                    "version": .decimal(entry.version), "path": .path(entry.path), "target": .hex(entry.target),
+                    "attributes": .array(
+                        entry.attributes.map { .object(["name": .hex($0.name), "value": .hex($0.value)]) }),
+                ]) { $1 }
         case .chunk(let chunk):
             [
                 "offset": .decimal(chunk.offset), "checksum": .decimal(chunk.checksum),
@@ -56,6 +65,8 @@ extension Message {
         case .skipped(let skipped): skipped.fields
         case .end(let end):
             ["entries": .decimal(end.entries), "bytes": .decimal(end.bytes), "skipped": .decimal(end.skipped)]
+        case .again(let pass): ["pass": .int(pass)]
+        case .keep(let path): ["path": .path(path)]
         }
     }
 }
@@ -66,15 +77,24 @@ extension Request {
         if operation != .share { fields["origin"] = .name(origin) }
         if operation != .echo { fields["path"] = .path(path) }
         switch operation {
-        case .exists, .echo, .share: break
+        case .exists, .echo, .wait, .share: break
         case .stat(let digest): fields["options"] = .number(digest ? 1 : 0)
         case .list(let after, let limit):
             fields["after"] = .hex(after)
             fields["limit"] = .int(limit)
-        case .get(let credit): fields["credit"] = .decimal(credit)
+        case .get(let options):
+            fields["credit"] = .decimal(options.credit)
+            let resume = options.resume.map { $0.offset == nil ? 2 : 6 } ?? 0
+            fields["options"] = .int((options.attributes ? 1 : 0) + resume)
+            fields["entries"] = .decimal(options.resume?.entries ?? 0)
+            fields["offset"] = .decimal(options.resume?.offset ?? 0)
+            fields["digest"] = .decimal(options.resume?.digest ?? 0)
         case .fetch(let destination):
             fields["destination"] = .path(destination.path)
-            fields["options"] = .number(destination.overwrite ? 1 : 0)
+            let flags = [destination.overwrite, destination.attributes, destination.strict, destination.durable]
+            fields["options"] = .int(zip(flags, [1, 2, 4, 8]).reduce(0) { $0 + ($1.0 ? $1.1 : 0) })
+            fields["wait_ms"] = .int(destination.wait)
+            fields["stall_ms"] = .int(destination.stall)
         }
         return fields
     }

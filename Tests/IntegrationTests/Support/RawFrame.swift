@@ -61,7 +61,9 @@ extension RawFrame {
 
     static func get(_ path: String, of origin: String, credit: UInt64 = 1 << 20, stream: UInt32) -> RawFrame {
         RawFrame(
-            type: 0x13, stream: stream, payload: UInt32(60_000).wire + short(origin) + long(path) + credit.wire)
+            type: 0x13, stream: stream,
+            payload: UInt32(60_000).wire + short(origin) + long(path) + credit.wire + [0]
+                + UInt64(0).wire + UInt64(0).wire + UInt64(0).wire)
     }
 
     enum Kind: UInt8 {
@@ -77,7 +79,7 @@ extension RawFrame {
         RawFrame(
             type: 0x40, flags: isLast ? 1 : 0, stream: stream,
             payload: [kind.rawValue] + UInt16(0o644).wire + size.wire + UInt64(1_700_000_000).wire + UInt32(0).wire
-                + long(path) + long(target))
+                + UInt64(1).wire + long(path) + long(target) + UInt16(0).wire)
     }
 
     /// An ERROR of the owner without a path.
