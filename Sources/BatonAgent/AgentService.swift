@@ -14,6 +14,7 @@ struct AgentService: Sendable {
     private let link: RelayLink
     private let desk: LocalDesk
     private let origin: OriginDesk
+    private let waits: WaitDesk
     private let jobs = JobList()
     private let executor: BlockingExecutor
     private let configuration: Agent.Configuration
@@ -33,6 +34,8 @@ struct AgentService: Sendable {
         link = RelayLink(dialer: dialer, loops: loops, files: files, jobs: jobs, logger: logger)
         desk = LocalDesk(app: app, work: work, link: link, jobs: jobs, software: configuration.software)
         origin = OriginDesk(folder: folder, files: files, link: link, work: work, logger: logger)
+        waits = WaitDesk(
+            files: files, jobs: jobs, work: work, loop: loops.control, executor: executor, logger: logger)
         fetcher = Fetcher(folder: folder, locks: DestinationLocks(), link: link, executor: executor, work: work)
     }
 
@@ -62,6 +65,10 @@ struct AgentService: Sendable {
                     }
                     group.addTask {
                         await serveJobs()
+                        return .jobs
+                    }
+                    group.addTask {
+                        await waits.run()
                         return .jobs
                     }
                     group.addTask {
@@ -120,6 +127,8 @@ struct AgentService: Sendable {
             case .jobs: break
             case .work(let result):
                 status = result
+                // The relay keeps them until this work is back.
+                jobs.endWaits(BatonError(.interrupted, "the agent is shutting down"))
                 isLinked = await link.drain(within: .seconds(configuration.drainSeconds)) && isLinked
             }
             if status != nil, !isLinked { group.cancelAll() }
