@@ -26,10 +26,11 @@ struct WaitTests {
         #expect(try await asker.frame(RawFrame.echoReply).stream == stream)
     }
 
-    /// Directories that a process watches.
+    /// Directories that a process watches, by whatever descriptor.
     private func watches(of pid: pid_t) async throws -> Int {
-        let lines = try await shell("cat /proc/\(pid)/fdinfo/* 2>/dev/null | grep -c '^inotify' || true", in: "/")
-        return Int(lines.trimmingCharacters(in: .whitespacesAndNewlines)) ?? -1
+        let lines = try await shell(
+            "cat /proc/\(pid)/fdinfo/* 2>/dev/null | grep '^inotify' | sort -u || true", in: "/")
+        return lines.split(separator: "\n").count
     }
 
     // MARK: What is there
@@ -81,8 +82,8 @@ struct WaitTests {
         }
     }
 
-    @Test("A program's own work can be asked to wait, too")
-    func several() async throws {
+    @Test("Many waits in one directory share its watch")
+    func sharedWatch() async throws {
         try await Cluster.run { cluster in
             try await waiting("outputs/f", cluster) { asker in
                 for stream in stride(from: UInt32(3), through: 41, by: 2) {
@@ -91,7 +92,7 @@ struct WaitTests {
                 try await eventually("21 waits") {
                     cluster.trainer.log.components(separatedBy: "waiting").count == 22
                 }
-                // One directory, one watch, but for the root above it.
+                // The directory, and the root above it.
                 #expect(try await watches(of: cluster.trainer.program.pid) == 2)
                 try await shell("for i in $(seq 3 2 41); do echo x > outputs/$i; done", in: cluster.trainer.root)
                 var answered: Set<UInt32> = []
@@ -135,11 +136,11 @@ struct WaitTests {
     func deadlineWithoutWork() async throws {
         try await Cluster.run { cluster in
             let asker = try await cluster.session().control
-            asker.send(.wait("outputs/f", of: "late", deadline: 500, stream: 1))
+            asker.send(.wait("outputs/f", of: "fourth", deadline: 500, stream: 1))
             let error = try await asker.frame(RawFrame.error)
             #expect(error.code == 6)
             #expect(error.saidBy == 1)
-            #expect(error.words.contains("work 'late' was not connected"), "\(error.words)")
+            #expect(error.words.contains("work 'fourth' was not connected"), "\(error.words)")
         }
     }
 
@@ -170,9 +171,9 @@ struct WaitTests {
     @Test("A cancel reaches an owner that answers nothing, and the asker need not wait for it")
     func cancelOfSilentOwner() async throws {
         try await Cluster.run { cluster in
-            let owner = try await cluster.session("late").control
+            let owner = try await cluster.session("fourth").control
             let asker = try await cluster.session().control
-            asker.send(.wait("outputs/f", of: "late", stream: 1))
+            asker.send(.wait("outputs/f", of: "fourth", stream: 1))
             let stream = try await owner.frame(RawFrame.wait).stream
             asker.send(.cancel(stream: 1))
             #expect(try await asker.frame(RawFrame.error).code == 12)
@@ -186,12 +187,12 @@ struct WaitTests {
     func workConnectsLater() async throws {
         try await Cluster.run { cluster in
             let asker = try await cluster.session().control
-            asker.send(.wait("outputs/f", of: "late", stream: 1))
+            asker.send(.wait("outputs/f", of: "fourth", stream: 1))
             try await relayHasTaken(asker, stream: 3)
             #expect(!asker.hasFrame)
-            let root = cluster.folder.path("demo-late")
+            let root = cluster.folder.path("demo-fourth")
             try await shell("mkdir -p \(root)/outputs; echo x > \(root)/outputs/f", in: "/")
-            let late = try cluster.agent("late", flags: ["--share", "outputs"])
+            let late = try cluster.agent("fourth", flags: ["--share", "outputs"])
             try await expectYes(asker)
             _ = late
         }
@@ -202,10 +203,10 @@ struct WaitTests {
         try await Cluster.run { cluster in
             let asker = try await cluster.session().control
             let sent = ContinuousClock.now
-            asker.send(.wait("outputs/f", of: "late", deadline: 60_000, stream: 1))
+            asker.send(.wait("outputs/f", of: "fourth", deadline: 60_000, stream: 1))
             try await relayHasTaken(asker, stream: 3)
             let taken = ContinuousClock.now
-            let owner = try await cluster.peer("late")
+            let owner = try await cluster.peer("fourth")
             let aboutToGreet = ContinuousClock.now
             _ = try await owner.greet()
             let left = try await owner.frame(RawFrame.wait).deadline
@@ -252,10 +253,10 @@ struct WaitTests {
     func workIsReplaced() async throws {
         try await Cluster.run { cluster in
             let asker = try await cluster.session().control
-            let first = try await cluster.session("late").control
-            asker.send(.wait("outputs/f", of: "late", stream: 1))
+            let first = try await cluster.session("fourth").control
+            asker.send(.wait("outputs/f", of: "fourth", stream: 1))
             _ = try await first.frame(RawFrame.wait)
-            let second = try await cluster.peer("late")
+            let second = try await cluster.peer("fourth")
             _ = try await second.greet()
             let stream = try await second.frame(RawFrame.wait).stream
             second.send(.existsReply(stream: stream))
@@ -268,10 +269,10 @@ struct WaitTests {
         try await Cluster.run { cluster in
             let asker = try await cluster.session().control
             for stream in stride(from: UInt32(1), through: 127, by: 2) {
-                asker.send(.wait("outputs/f", of: "late", stream: stream))
+                asker.send(.wait("outputs/f", of: "fourth", stream: stream))
             }
             try await relayHasTaken(asker, stream: 129)
-            asker.send(.wait("outputs/f", of: "later", stream: 131))
+            asker.send(.wait("outputs/f", of: "nobody", stream: 131))
             let error = try await asker.frame(RawFrame.error)
             #expect(error.stream == 131)
             #expect(error.code == 14)
@@ -283,7 +284,7 @@ struct WaitTests {
     func relayEnds() async throws {
         try await Cluster.run { cluster in
             try await waiting("outputs/f", cluster) { asker in
-                asker.send(.wait("outputs/f", of: "late", stream: 3))
+                asker.send(.wait("outputs/f", of: "fourth", stream: 3))
                 cluster.relay.program.send(SIGTERM)
                 var codes: [UInt32: UInt16] = [:]
                 while codes.count < 2 {
