@@ -127,8 +127,10 @@ struct AgentService: Sendable {
             case .jobs: break
             case .work(let result):
                 status = result
-                // The relay keeps them until this work is back.
-                jobs.endWaits(BatonError(.interrupted, "the agent is shutting down"))
+                // The relay keeps the waits of others until this work is back.
+                let end = BatonError(.interrupted, "the agent is shutting down")
+                jobs.endWaits(end)
+                await desk.endWaits(end)
                 isLinked = await link.drain(within: .seconds(configuration.drainSeconds)) && isLinked
             }
             if status != nil, !isLinked { group.cancelAll() }

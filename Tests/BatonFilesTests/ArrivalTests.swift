@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import NIOCore
 import Synchronization
+import SystemPackage
 import Testing
 
 @testable import BatonFiles
@@ -319,6 +320,13 @@ import Testing
         #expect(try waiter.sees() == false)
         close(file)
         #expect(try waiter.sees())
+    }
+
+    @Test(arguments: [Errno.noSpace, .tooManyOpenFiles, .tooManyOpenFilesInSystem])
+    func `the limits of the system are told as something that passes`(reason: Errno) throws {
+        let error = BatonError.watching(try PathName("f"), reason)
+        #expect(error.code == .busy)
+        #expect(error.message.contains("fs.inotify.max_user_"))
     }
 
     private func discardNotices() {

@@ -144,6 +144,87 @@ struct WaitTests {
         }
     }
 
+    @Test("An agent keeps room for other requests, however many wait for its paths")
+    func tooManyAtOneOwner() async throws {
+        try await Cluster.run { cluster in
+            let program = try await RawPeer.dial(socket: cluster.trainer.socket)
+            _ = try await program.greet()
+            for stream in stride(from: UInt32(1), through: 257, by: 2) {
+                program.send(.wait("outputs/f", of: "trainer", stream: stream))
+            }
+            let error = try await program.frame(RawFrame.error)
+            #expect(error.stream == 257)
+            #expect(error.code == 14)
+            try await cluster.expectHealthy()
+            program.send(.cancel(stream: 1))
+            #expect(try await program.frame(RawFrame.error).stream == 1)
+            program.send(.wait("outputs/f", of: "trainer", stream: 259))
+            try await shell("echo x > outputs/f", in: cluster.trainer.root)
+            var answered: Set<UInt32> = []
+            for _ in 0..<128 { answered.insert(try await program.frame(RawFrame.existsReply).stream) }
+            #expect(answered.contains(259))
+        }
+    }
+
+    // MARK: By way of the own agent
+
+    @Test("A program waits for a path of another work through its agent")
+    func throughTheAgent() async throws {
+        try await Cluster.run { cluster in
+            let program = try await RawPeer.dial(socket: cluster.deploy.socket)
+            _ = try await program.greet()
+            program.send(.wait("outputs/f", of: "trainer", stream: 1))
+            try await cluster.trainer.says("waiting")
+            try await shell("echo x > outputs/f", in: cluster.trainer.root)
+            try await expectYes(program)
+        }
+    }
+
+    @Test("The end of a program frees what it waits for")
+    func programGoes() async throws {
+        try await Cluster.run { cluster in
+            let program = try await RawPeer.dial(socket: cluster.deploy.socket)
+            _ = try await program.greet()
+            program.send(.wait("outputs/f", of: "trainer", stream: 1))
+            try await cluster.trainer.says("waiting")
+            program.close()
+            try await eventually("no watches") { try await watches(of: cluster.trainer.program.pid) == 0 }
+        }
+    }
+
+    @Test("An agent that loses the relay tells those who wait")
+    func relayIsLost() async throws {
+        try await Cluster.run { cluster in
+            let program = try await RawPeer.dial(socket: cluster.deploy.socket)
+            _ = try await program.greet()
+            program.send(.wait("outputs/f", of: "fourth", stream: 1))
+            program.send(.echo(stream: 3))
+            #expect(try await program.frame(RawFrame.echoReply).stream == 3)
+            try await cluster.relay.program.kill()
+            let error = try await program.frame(RawFrame.error)
+            #expect(error.code == 5)
+            #expect(error.saidBy == 0)
+        }
+    }
+
+    @Test("A program that waits does not hold up its agent's end")
+    func ownAgentEnds() async throws {
+        try await Cluster.run { cluster in
+            let program = try await RawPeer.dial(socket: cluster.deploy.socket)
+            _ = try await program.greet()
+            program.send(.wait("outputs/f", of: "fourth", stream: 1))
+            program.send(.echo(stream: 3))
+            #expect(try await program.frame(RawFrame.echoReply).stream == 3)
+            let began = ContinuousClock.now
+            cluster.deploy.program.send(SIGTERM)
+            var frame = try await program.frame()
+            if frame.type == RawFrame.goAway { frame = try await program.frame() }
+            #expect(frame.type == RawFrame.error && frame.code == 13)
+            #expect(try await cluster.deploy.program.status() == 0)
+            #expect(ContinuousClock.now - began < .seconds(4))
+        }
+    }
+
     // MARK: The end of those who wait
 
     @Test("A cancel ends the wait and frees its watches")
