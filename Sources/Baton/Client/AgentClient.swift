@@ -53,6 +53,14 @@ public final class AgentClient: Sendable {
         return (exists, source)
     }
 
+    /// Waits until there is something at the path: a file that was closed after writing or renamed into place, or what is there already.
+    /// Its work need not be there yet.
+    ///
+    /// - Throws: ``BatonError`` `deadline`, saying whether the path or its work was missing; `notShared` at once.
+    public func wait(for reference: Reference, within limit: Duration) async throws(BatonError) {
+        guard case .exists(true, _) = try await ask(.wait, reference, limit) else { throw oddAnswer }
+    }
+
     /// What is at the path, at its origin, now.
     ///
     /// - Parameter digest: also the digest of chapter 11, which takes reading all of it.

@@ -204,6 +204,9 @@ extension RelayLink: SessionDelegate {
         if request.operation == .exists, let exists = files.existsInMemory(request.path) {
             return session.reply(.exists(exists, source: .live), on: stream)
         }
+        if request.operation == .wait, files.existsInMemory(request.path) == true {
+            return session.reply(.exists(true, source: .live), on: stream)
+        }
         jobs.add(request, session: session, stream: stream)
     }
 

@@ -26,12 +26,9 @@ struct OriginDesk: Sendable {
         }
     }
 
-    /// Whoever asked may ask many works: the sentence names this one.
     private func ownersWords(_ error: BatonError, _ job: Job) -> BatonError {
         if job.request.operation == .share { return error }
-        var error = error.said(by: .owner)
-        error.message = "work '\(work)' says: \(error.message)"
-        return error
+        return error.said(byOwner: work)
     }
 
     private func answer(_ job: Job) throws(BatonError) -> Reply {
@@ -82,5 +79,14 @@ struct OriginDesk: Sendable {
                 metadata: ["path": "\(job.request.reference)", "code": "\(error.code.name)"])
             lane.end(job.stream, with: ownersWords(error, job))
         }
+    }
+}
+
+extension BatonError {
+    /// The same as whoever asked many works should hear it: the sentence names this one.
+    func said(byOwner work: WorkName) -> BatonError {
+        var error = said(by: .owner)
+        error.message = "work '\(work)' says: \(error.message)"
+        return error
     }
 }

@@ -50,6 +50,15 @@ extension RawFrame {
         RawFrame(type: 0x10, stream: stream, payload: deadline.wire + short(origin) + long(path))
     }
 
+    static func wait(_ path: String, of origin: String, deadline: UInt32 = 60_000, stream: UInt32) -> RawFrame {
+        RawFrame(type: wait, stream: stream, payload: deadline.wire + short(origin) + long(path))
+    }
+
+    /// Asks whether anyone is there: the relay, without a name.
+    static func echo(_ origin: String = "", stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x14, stream: stream, payload: UInt32(20_000).wire + short(origin))
+    }
+
     /// The answer to EXISTS: yes, the live work says so.
     static func existsReply(stream: UInt32) -> RawFrame {
         RawFrame(type: existsReply, stream: stream, payload: [1, 0])
@@ -122,7 +131,10 @@ extension RawFrame {
     static let goAway: UInt8 = 0x08
     static let get: UInt8 = 0x13
     static let exists: UInt8 = 0x10
+    static let wait: UInt8 = 0x15
+    static let cancel: UInt8 = 0x30
     static let existsReply: UInt8 = 0x20
+    static let echoReply: UInt8 = 0x24
     static let error: UInt8 = 0x2F
     static let entry: UInt8 = 0x40
     static let chunk: UInt8 = 0x41
@@ -130,6 +142,15 @@ extension RawFrame {
 
     /// The code of a GOAWAY or an ERROR.
     var code: UInt16 { UInt16(wire: payload.prefix(2)) }
+
+    /// Who says what an ERROR says: 1 the relay, 2 the owner.
+    var saidBy: UInt8? { payload.dropFirst(2).first }
+
+    /// The path and the sentence of an ERROR, as they stand behind each other.
+    var words: String { String(decoding: payload.dropFirst(3), as: UTF8.self) }
+
+    /// The deadline of a request, in milliseconds.
+    var deadline: UInt32 { UInt32(wire: payload.prefix(4)) }
 
     /// The sentence of a GOAWAY, which stands behind code, last stream and reconnect.
     var sentence: String { String(decoding: payload.dropFirst(12), as: UTF8.self) }
