@@ -168,10 +168,12 @@ private struct KillBench {
     /// - Returns: false if the get ended without that moment.
     private func eventuallyTrapped(_ program: Program, or get: Program) async throws -> Bool {
         var isTrapped = false
+        var end: ContinuousClock.Instant?
         try await eventually("the moment", within: .seconds(60)) {
-            let hasEnded = !get.isRunning
             isTrapped = !program.isRunning || program.isStopped
-            return isTrapped || hasEnded
+            // The get may notice that its agent dies before that is quite dead.
+            if end == nil, !get.isRunning { end = .now + .seconds(2) }
+            return isTrapped || end.map { .now > $0 } ?? false
         } otherwise: {
             get.stderr
         }
