@@ -39,6 +39,7 @@ public final class TreeReader {
                 } else if let entry = try nextEntry(&burst) {
                     burst.append(.entry(entry), stream: stream)
                     counts.entries += 1
+                    Moment.entryRead()
                 }
             }
         } catch {
@@ -66,6 +67,7 @@ public final class TreeReader {
         if let fault { throw fault }
         guard let count else { throw .changed }
         burst.payload += Chunk.headerSize + count
+        Moment.chunkRead()
         counts.bytes += UInt64(count)
     }
 
@@ -90,6 +92,7 @@ public final class TreeReader {
             counts.skipped += 1
         case .left: break
         case nil:
+            Moment.beforeEnd()
             burst.append(.end(counts), stream: stream)
             isDone = true
         }

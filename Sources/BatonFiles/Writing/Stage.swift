@@ -1,3 +1,4 @@
+import BatonProtocol
 import SystemPackage
 
 /// A name beside the destination under which a tree grows until it is whole; recorded in `ROOT/.baton/stages` before it
@@ -16,6 +17,7 @@ struct Stage {
         let parent = (try? directory.realPath()) ?? destination.path.removingLastComponent().bytes
         let record = parent + [UInt8(ascii: "/")] + name.fileName.bytes
         try folder.stages.writeNote(FileName(name.token.utf8), record)
+        Moment.stageRecorded()
     }
 
     /// Removes what is there, and then the record.
@@ -27,6 +29,7 @@ struct Stage {
     /// Nothing is left under the name.
     func forget() {
         try? folder.stages.removeFile(FileName(name.token.utf8))
+        Moment.recordRemoved()
     }
 }
 

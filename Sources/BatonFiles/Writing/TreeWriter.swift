@@ -86,6 +86,7 @@ public final class TreeWriter {
         case .end(let end):
             try order.admit(end)
             try writing { () throws(FileFault) in try leave(directories.count) }
+            Moment.endReceived()
         default:
             throw .corrupt(.root, "came with a message that does not belong to trees")
         }
@@ -141,6 +142,7 @@ extension TreeWriter {
         try faulting { () throws(Errno) in
             guard let directory = directories.current else { throw .notDirectory }
             try create(entry, FileName(entry.path.name), in: directory)
+            Moment.entryMade()
         }
     }
 
@@ -152,7 +154,9 @@ extension TreeWriter {
                 let stage = try Stage(beside: destination, folder: folder)
                 self.stage = stage
                 do throws(Errno) {
-                    return try create(entry, stage.name.fileName, in: stage.directory)
+                    try create(entry, stage.name.fileName, in: stage.directory)
+                    Moment.stageMade()
+                    return
                 } catch .noSuchFileOrDirectory {
                     // A get that failed took away the directory that it had made and that this one wanted to use, too.
                     stage.forget()
@@ -192,6 +196,7 @@ extension TreeWriter {
                 }
             }
             try result.get()
+            Moment.chunkWritten()
             self.file?.end = chunk.offset + UInt64(chunk.data.readableBytes)
             if chunk.isLast { try finishFile() }
         }
