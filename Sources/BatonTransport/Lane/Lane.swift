@@ -130,7 +130,9 @@ public actor Lane: LoopActor {
             case .deliver(let inbox):
                 inbox.push(batch)
                 if isEnd { inbox.finish() }
-            case .forward(let lane, let other): lane.enqueue(batch, as: other)
+            case .forward(let lane, let other):
+                for frame in batch where frame.type == .chunk { Moment.chunkForwarded() }
+                lane.enqueue(batch, as: other)
             case .endOnly(let lane, let other): if isEnd { lane.enqueue(batch.suffix(1), as: other) }
             case .discard: break
             }
