@@ -65,9 +65,15 @@ struct OriginDesk: Sendable {
                 if let error { gate.fail(error) }
             })
         do throws(BatonError) {
-            while let burst = try reader.nextBurst() {
-                try await gate.enter(burst.payload)
-                lane.enqueue(burst, on: job.stream)
+            while let step = try reader.next() {
+                switch step {
+                case .burst(let burst):
+                    try await gate.enter(burst.payload)
+                    lane.enqueue(burst, on: job.stream)
+                case .pause(let milliseconds):
+                    try job.checkWanted()
+                    try? await Task.sleep(for: .milliseconds(milliseconds))
+                }
             }
         } catch {
             logger.info(
