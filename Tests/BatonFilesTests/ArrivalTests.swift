@@ -117,11 +117,19 @@ import Testing
         close(file)
     }
 
-    @Test func `a hard link counts at once`() throws {
+    @Test func `a hard link counts at once, also of an empty file that somebody has open for writing`() throws {
         let waiter = try waiter("f", shared: "")
-        try bench.run("echo x > origin/g")
+        let file = try openForWriting("g")
         #expect(try waiter.sees() == false)
         try bench.run("ln origin/g origin/f")
+        #expect(try waiter.arrives())
+        close(file)
+    }
+
+    @Test func `a file that is in the way of a directory may make room for it`() throws {
+        try bench.run("echo x > origin/d")
+        let waiter = try waiter("d/f", shared: "d")
+        try bench.run("rm origin/d; mkdir origin/d; echo x > origin/d/f")
         #expect(try waiter.arrives())
     }
 
