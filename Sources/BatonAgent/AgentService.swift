@@ -30,13 +30,17 @@ struct AgentService: Sendable {
         self.executor = executor
         self.logger = logger
         socketPath = configuration.socket ?? folder.root.appending(".baton").appending("agent.sock").string
-        let dialer = RelayDialer(address: configuration.relay, context: context, software: configuration.software)
+        let dialer = RelayDialer(
+            address: configuration.relay, context: context, software: configuration.software,
+            keepalive: configuration.keepalive)
         link = RelayLink(dialer: dialer, loops: loops, files: files, jobs: jobs, logger: logger)
         desk = LocalDesk(app: app, work: work, link: link, jobs: jobs, software: configuration.software)
         origin = OriginDesk(folder: folder, files: files, link: link, work: work, logger: logger)
         waits = WaitDesk(
             files: files, jobs: jobs, work: work, loop: loops.control, executor: executor, logger: logger)
-        fetcher = Fetcher(folder: folder, locks: DestinationLocks(), link: link, executor: executor, work: work)
+        fetcher = Fetcher(
+            folder: folder, locks: DestinationLocks(), link: link, executor: executor, work: work,
+            limits: configuration.limits)
     }
 
     /// What each part of the group comes back with.

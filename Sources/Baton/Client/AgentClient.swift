@@ -83,15 +83,13 @@ public final class AgentClient: Sendable {
     /// Copies what the path leads to onto this machine.
     ///
     /// - Parameters:
-    ///   - destination: where to; absolute. `nil`: the agent's place for it.
-    ///   - overwrite: replace what is there.
+    ///   - destination: where to, and how.
     ///   - onProgress: called about once a second.
     public func get(
-        _ reference: Reference, to destination: PathName? = nil, overwrite: Bool, within limit: Duration,
+        _ reference: Reference, to destination: Request.Destination = Request.Destination(), within limit: Duration,
         onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(BatonError) -> Fetched {
-        let place = Request.Destination(path: destination ?? .root, overwrite: overwrite)
-        guard case .fetch(let fetched) = try await ask(.fetch(place), reference, limit, onProgress) else {
+        guard case .fetch(let fetched) = try await ask(.fetch(destination), reference, limit, onProgress) else {
             throw oddAnswer
         }
         return fetched

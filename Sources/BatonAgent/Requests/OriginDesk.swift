@@ -17,7 +17,7 @@ struct OriginDesk: Sendable {
     func serve(_ job: Job) async {
         do throws(BatonError) {
             if case .get(let options) = job.request.operation {
-                try await send(job, credit: options.credit)
+                try await send(job, options)
             } else {
                 job.reply(try answer(job))
             }
@@ -49,22 +49,29 @@ struct OriginDesk: Sendable {
     }
 
     /// Sends a tree on the lane. What goes wrong before the first byte is the caller's to report, on control.
-    private func send(_ job: Job, credit: UInt64) async throws(BatonError) {
-        let reader = try files.open(job.request.path, stream: job.stream)
+    private func send(_ job: Job, _ options: GetOptions) async throws(BatonError) {
+        let reader = try files.open(
+            job.request.path, stream: job.stream, attributes: options.attributes, resume: options.resume)
         let lane = try await link.openLane()
         let gate = SendGate(capacity: OriginDesk.sendAhead)
         job.onCancel { gate.fail($0) }
         lane.open(
-            job.stream, limit: credit,
+            job.stream, limit: options.credit,
             observer: OutflowObserver {
                 gate.leave($0)
             } ended: { error in
                 if let error { gate.fail(error) }
             })
         do throws(BatonError) {
-            while let burst = try reader.nextBurst() {
-                try await gate.enter(burst.payload)
-                lane.enqueue(burst, on: job.stream)
+            while let step = try reader.next() {
+                switch step {
+                case .burst(let burst):
+                    try await gate.enter(burst.payload)
+                    lane.enqueue(burst, on: job.stream)
+                case .pause(let milliseconds):
+                    try await gate.enter(0)
+                    try? await Task.sleep(for: .milliseconds(milliseconds))
+                }
             }
         } catch {
             logger.info(

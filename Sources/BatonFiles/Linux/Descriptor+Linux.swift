@@ -77,8 +77,9 @@ extension Descriptor {
         }
     }
 
-    /// Hands the directory's raw `linux_dirent64` records to `body`, some at a time.
+    /// Hands the directory's raw `linux_dirent64` records to `body`, some at a time, from the first.
     func readDirectory(_ body: (UnsafeRawBufferPointer) -> Void) throws(Errno) {
+        _ = try systemCall { lseek(number, 0, SEEK_SET) }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 32_768, alignment: 8)
         defer { buffer.deallocate() }
         while true {
@@ -104,6 +105,16 @@ extension Descriptor {
 }
 
 extension Errno {
+    /// What was there a moment ago is now gone, or of another kind.
+    var meansReplaced: Bool {
+        switch self {
+        case .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels, .invalidArgument,
+            .noSuchAddressOrDevice, .staleNFSFileHandle:
+            true
+        default: false
+        }
+    }
+
     /// The file system (or the kernel) does not have the call.
     var meansNotOffered: Bool { self == .invalidArgument || self == .noFunction || self == .notSupported }
 }

@@ -54,6 +54,16 @@ extension Descriptor {
         try AT_FDCWD.open(procName, O_RDONLY | O_NONBLOCK | O_NOCTTY)
     }
 
+    /// The same file, opened for writing where this is only a place holder.
+    func reopenedForWriting() throws(Errno) -> Descriptor {
+        try AT_FDCWD.open(procName, O_WRONLY | O_NOCTTY)
+    }
+
+    /// An existing file, for reading and writing.
+    func fileForWriting(_ name: FileName) throws(Errno) -> Descriptor {
+        try number.open(name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+    }
+
     func createFile(_ name: FileName) throws(Errno) -> Descriptor {
         try number.open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
     }
@@ -158,6 +168,11 @@ extension Descriptor {
 
     func createLink(_ name: FileName, to target: FileName) throws(Errno) {
         _ = try systemCall { symlinkat(target.cString, number, name.cString) }
+    }
+
+    /// Gives the file `name` another name in `directory`; a link is itself.
+    func link(_ name: FileName, as newName: FileName, in directory: Descriptor) throws(Errno) {
+        _ = try systemCall { linkat(number, name.cString, directory.number, newName.cString, 0) }
     }
 
     func removeFile(_ name: FileName) throws(Errno) {

@@ -10,7 +10,7 @@ struct FileIdentity: Hashable, Sendable {
 
 /// What the file system says about a file.
 struct FileStatus: Sendable {
-    enum Kind: Hashable, Sendable {
+    enum Kind: UInt8, Hashable, Sendable {
         case file, directory, symbolicLink, socket, fifo, characterDevice, blockDevice, unknown
     }
 
@@ -23,7 +23,8 @@ struct FileStatus: Sendable {
     /// Bytes on the disk; fewer than `size` if there are holes.
     let allocated: UInt64
     let modified: Timestamp
-    private let changed: Timestamp
+    /// When the file system last changed anything about it; nobody can set this one.
+    let changed: Timestamp
 
     init(_ status: stat) {
         identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
@@ -52,6 +53,24 @@ struct FileStatus: Sendable {
             && changed == other.changed
     }
 
+    /// Names this version in ENTRY (chapter 7): XXH3 of device, inode, size, mtime, ctime and kind.
+    var version: UInt64 {
+        let fields = (
+            identity.device, identity.inode, size, UInt64(bitPattern: modified.seconds),
+            UInt64(bitPattern: changed.seconds),
+            UInt64(modified.nanoseconds) << 32 | UInt64(changed.nanoseconds), UInt64(kind.rawValue)
+        )
+        return withUnsafeBytes(of: fields) { Checksum.of($0) }
+    }
+
+    /// Whether the content is what it was when `earlier` was taken: the same version, or one that differs in nothing but the count of
+    /// its names. Renaming another file over this one changes its ctime, and not a byte of it.
+    func hasContent(of earlier: FileStatus) -> Bool {
+        if isSameVersion(as: earlier) { return true }
+        return kind == .file && earlier.kind == .file && identity == earlier.identity && size == earlier.size
+            && modified == earlier.modified && links != earlier.links
+    }
+
     var entryKind: EntryKind {
         switch kind {
         case .file: .file
@@ -63,6 +82,23 @@ struct FileStatus: Sendable {
 }
 
 extension Timestamp {
+    /// The machine's wall clock.
+    static var now: Timestamp {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(time)
+    }
+
+    /// Whole milliseconds from this time to a `later` one; negative if that one is earlier, clamped to a day.
+    func milliseconds(until later: Timestamp) -> Int {
+        let (seconds, overflow) = later.seconds.subtractingReportingOverflow(self.seconds)
+        guard !overflow, (-86_400...86_400).contains(seconds) else {
+            return later.seconds < self.seconds ? -86_400_000 : 86_400_000
+        }
+        let nanoseconds = seconds * 1_000_000_000 + Int64(later.nanoseconds) - Int64(self.nanoseconds)
+        return Int((Double(nanoseconds) / 1_000_000).rounded(.down))
+    }
+
     init(_ time: timespec) {
         self.init(seconds: Int64(time.tv_sec), nanoseconds: UInt32(clamping: time.tv_nsec))
     }

@@ -1,26 +1,30 @@
 import BatonProtocol
 import SystemPackage
 
-/// One file while it is read: which bytes come next, where its holes are, and whether it is still the same version.
+/// One file while it is read: which bytes come next, where its holes are, and whether its content is still the same.
 struct FileReading {
-    private let file: Descriptor
-    private let status: FileStatus
+    let file: Descriptor
+    /// Of the version that is read.
+    let status: FileStatus
     private let isSparse: Bool
     /// The data around ``position``, up to the next hole.
     private var extentEnd: UInt64 = 0
     /// Where the next data lies; the size when nothing but a hole is left.
-    private(set) var position: UInt64 = 0
+    private(set) var position: UInt64
 
     /// Smallest piece that is not the last, in bytes.
     private static let smallestPiece = UInt64(Limits.smallestOpenChunk)
 
-    /// - Parameter status: of the file as it was before it was opened.
-    init(_ file: Descriptor, status: FileStatus) throws(FileFault) {
+    /// - Parameters:
+    ///   - status: of the file, settled.
+    ///   - offset: what lies before it is not wanted.
+    init(_ file: Descriptor, status: FileStatus, from offset: UInt64 = 0) throws(FileFault) {
         self.file = file
         self.status = status
+        position = min(offset, status.size)
         isSparse = status.allocated < status.size
         try seekData()
-        if isDone { try checkVersion() }
+        if isDone { try checkContent() }
     }
 
     var isDone: Bool { position >= status.size }
@@ -30,8 +34,8 @@ struct FileReading {
 
     /// Reads the next piece; none without data is left.
     ///
-    /// - Returns: its length, and whether the file ends with it (or with a hole after it). The version is checked before
-    ///   the last piece is handed out.
+    /// - Returns: its length, and whether the file ends with it (or with a hole after it). The content is known to be the
+    ///   same still before the piece is handed out.
     mutating func read(into memory: UnsafeMutableRawBufferPointer) throws(FileFault) -> (count: Int, isLast: Bool) {
         var wanted = min(UInt64(memory.count), extentEnd - position)
         if wanted < FileReading.smallestPiece {
@@ -43,7 +47,7 @@ struct FileReading {
         guard count == target.count, count > 0 else { throw .changed }
         position += UInt64(count)
         if position >= extentEnd { try seekData() }
-        if isDone { try checkVersion() }
+        try checkContent()
         return (count, isDone)
     }
 
@@ -56,8 +60,8 @@ struct FileReading {
         extentEnd = bounds?.upperBound ?? status.size
     }
 
-    private func checkVersion() throws(FileFault) {
+    private func checkContent() throws(FileFault) {
         let now = try faulting { () throws(Errno) in try file.status() }
-        guard now.isSameVersion(as: status) else { throw .changed }
+        guard now.hasContent(of: status) else { throw .changed }
     }
 }

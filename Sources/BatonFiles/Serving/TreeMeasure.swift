@@ -20,12 +20,16 @@ struct TreeMeasure {
         var walk: TreeWalk?
         do throws(FileFault) {
             let top = try faulting { () throws(Errno) in try place.descriptor.directory(.current) }
-            walk = try TreeWalk(top: top, hidden: hidden)
+            walk = TreeWalk(hidden: hidden)
+            try walk?.enter(top, faulting { () throws(Errno) in try DirectoryNames(of: top) })
             var open = [OpenDigest(name: [], mode: 0)]
             while let step = try walk?.next(), let name = walk?.name {
                 try TreeMeasure.pass(checkpoint)
                 switch step {
-                case .entered(let status): open.append(OpenDigest(name: name.bytes, mode: status.mode))
+                case .directory(let status):
+                    guard let directory = try walk?.openDirectory() else { throw .changed }
+                    try walk?.enter(directory, faulting { () throws(Errno) in try DirectoryNames(of: directory) })
+                    open.append(OpenDigest(name: name.bytes, mode: status.mode))
                 case .left:
                     guard let closed = open.popLast() else { continue }
                     let digest = closed.finish()
@@ -33,14 +37,17 @@ struct TreeMeasure {
                     if open.isEmpty, digests { self.digest = digest }
                 case .file(let status):
                     count(status)
-                    guard digests, let file = try walk?.openFile(status) else { continue }
+                    guard digests else { continue }
+                    guard let file = try walk?.openFile() else { throw .changed }
                     let digest = try TreeMeasure.digest(of: file, status, checkpoint: checkpoint)
                     open.last?.add("f", status.mode, digest, name.bytes)
-                case .link(_, let target):
+                case .link:
+                    guard let target = try walk?.linkTarget() else { throw .changed }
                     var digest = SHA256()
                     digest.update(target)
                     open.last?.add("l", 0o777, digest.finalize(), name.bytes)
                 case .skipped: break
+                case .vanished: throw .changed
                 }
             }
         } catch {

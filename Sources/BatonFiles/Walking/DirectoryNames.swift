@@ -11,7 +11,6 @@ struct DirectoryNames {
     private var text: [CChar] = []
     private var names: [Name] = []
 
-    /// - Parameter directory: freshly opened; the names are read from where it stands.
     init(of directory: Descriptor) throws(Errno) {
         try directory.readDirectory { append(records: $0) }
         text.withUnsafeBufferPointer { text in

@@ -3,16 +3,21 @@ import SystemPackage
 
 /// A walk through a tree in tree order: depth first, names sorted bytewise, only the names of the directories on the way
 /// held. Links are reported, never followed; mounts are crossed. What is hidden is passed over.
+///
+/// It reports what is found in the directory where it stands; going down into a directory is the caller's to decide.
 struct TreeWalk {
     enum Step {
-        /// A directory: what follows lies in it, until its ``left``.
-        case entered(FileStatus)
+        /// A directory: ``TreeWalk/openDirectory()``, then ``TreeWalk/enter(_:_:)`` to see what lies in it.
+        case directory(FileStatus)
         /// The directory that was entered last and not left yet is done.
         case left
-        /// A regular file: ``TreeWalk/openFile(_:)`` opens it.
+        /// A regular file: ``TreeWalk/openFile()`` opens it.
         case file(FileStatus)
-        case link(FileStatus, target: [UInt8])
-        case skipped(SkipReason)
+        /// A symbolic link: ``TreeWalk/linkTarget()`` says where to.
+        case link(FileStatus)
+        case skipped(SkipReason, FileStatus)
+        /// A name that the directory had when it was listed has gone: the directory has changed since.
+        case vanished
     }
 
     private struct Level {
@@ -28,14 +33,11 @@ struct TreeWalk {
     private var directories = DirectoryStack<Level>()
     private let hidden: Hidden
 
-    /// Begins in `top`, a directory; its own entry is the caller's.
-    init(top: Descriptor, hidden: Hidden) throws(FileFault) {
-        self.hidden = hidden
-        try enter(top)
-    }
+    /// Stands nowhere until the top is entered.
+    init(hidden: Hidden) { self.hidden = hidden }
 
-    private mutating func enter(_ directory: Descriptor) throws(FileFault) {
-        let names = try faulting { () throws(Errno) in try DirectoryNames(of: directory) }
+    /// Goes down into the directory of the last step (or the top): what follows lies in it, until its ``Step/left``.
+    mutating func enter(_ directory: Descriptor, _ names: DirectoryNames) throws(FileFault) {
         let identity = try faulting { () throws(Errno) in try directory.status().identity }
         directories.push(directory, identity: identity, Level(names: names, pathLength: path.count))
     }
@@ -69,51 +71,46 @@ struct TreeWalk {
         if !path.isEmpty { path.append(UInt8(ascii: "/")) }
         for character in name.cString.dropLast() { path.append(UInt8(bitPattern: character)) }
         guard path.count <= Limits.path, name.cString.count - 1 <= Limits.component else { throw .tooLong }
-        let status = try listed { () throws(Errno) in try directory.status(of: name) }
+        guard let status = try present({ () throws(Errno) in try directory.status(of: name) }) else { return .vanished }
         switch status.kind {
-        case .directory: return try enter(name, in: directory, expecting: status)
+        case .directory: return status.identity == hidden.baton ? nil : .directory(status)
         case .file: return .file(status)
-        case .symbolicLink:
-            return .link(status, target: try listed { () throws(Errno) in try directory.target(ofLink: name) })
-        case .socket: return .skipped(.socket)
-        case .fifo: return .skipped(.fifo)
-        case .characterDevice: return .skipped(.characterDevice)
-        case .blockDevice: return .skipped(.blockDevice)
+        case .symbolicLink: return .link(status)
+        case .socket: return .skipped(.socket, status)
+        case .fifo: return .skipped(.fifo, status)
+        case .characterDevice: return .skipped(.characterDevice, status)
+        case .blockDevice: return .skipped(.blockDevice, status)
         case .unknown: throw .changed
         }
     }
 
-    private mutating func enter(
-        _ name: FileName, in directory: Descriptor, expecting status: FileStatus
-    ) throws(FileFault) -> Step? {
-        if status.identity == hidden.baton { return nil }
-        let child = try listed { () throws(Errno) in try directory.directory(name) }
-        let found = try faulting { () throws(Errno) in try child.status() }
-        guard found.identity == status.identity else { throw .changed }
-        try enter(child)
-        return .entered(found)
+    /// Opens the directory of the last step; `nil` if there is none (or one that is hidden) any more.
+    func openDirectory() throws(FileFault) -> Descriptor? {
+        guard let parent = directories.current else { return nil }
+        guard let child = try present({ () throws(Errno) in try parent.directory(name) }) else { return nil }
+        let found = try faulting { () throws(Errno) in try child.status().identity }
+        return found == hidden.baton ? nil : child
     }
 
-    /// Opens the file of the last step.
-    ///
-    /// - Throws: ``FileFault/changed`` if it is not the file that the step was about.
-    func openFile(_ status: FileStatus) throws(FileFault) -> Descriptor {
-        guard let directory = directories.current else { throw .changed }
-        let file = try listed { () throws(Errno) in try directory.file(name) }
-        let found = try faulting { () throws(Errno) in try file.status() }
-        guard found.isSameVersion(as: status) else { throw .changed }
-        return file
+    /// Opens what has the name of the last step now, if it is no link; `nil` if it has gone.
+    func openFile() throws(FileFault) -> Descriptor? {
+        guard let directory = directories.current else { return nil }
+        return try present { () throws(Errno) in try directory.file(name) }
     }
 
-    /// Something that was there a moment ago is now gone or of another kind: that is a change.
-    private func listed<T>(_ body: () throws(Errno) -> T) throws(FileFault) -> T {
-        do throws(Errno) {
-            return try body()
-        } catch {
-            switch error {
-            case .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels, .invalidArgument: throw .changed
-            default: throw .system(error)
-            }
-        }
+    /// Where the link of the last step points; `nil` if it has gone.
+    func linkTarget() throws(FileFault) -> [UInt8]? {
+        guard let directory = directories.current else { return nil }
+        return try present { () throws(Errno) in try directory.target(ofLink: name) }
+    }
+}
+
+/// The outcome of `body`; `nil` if what it is about has gone, or is now of another kind.
+func present<T>(_ body: () throws(Errno) -> T) throws(FileFault) -> T? {
+    do throws(Errno) {
+        return try body()
+    } catch {
+        if error.meansReplaced { return nil }
+        throw .system(error)
     }
 }

@@ -1,3 +1,5 @@
+import CXXHash
+
 /// One frame of the protocol, written and read by hand after chapter 2 of `Protocol/`: the tests share no code with what
 /// they test.
 struct RawFrame: Sendable, Equatable {
@@ -105,6 +107,18 @@ extension RawFrame {
             type: 0x41, flags: isLast ? 1 : 0, stream: stream, payload: UInt64(0).wire + checksum.wire + data)
     }
 
+    /// What an owner says about itself.
+    static func report(waiting: UInt8, bytes: UInt64, stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x33, stream: stream, payload: [2, waiting] + bytes.wire)
+    }
+
+    /// With the checksum that belongs to the data.
+    static func chunk(_ offset: UInt64, _ data: [UInt8], isLast: Bool = false, stream: UInt32) -> RawFrame {
+        let checksum = data.withUnsafeBytes { baton_xxh3_64($0.baseAddress, $0.count) }
+        return RawFrame(
+            type: 0x41, flags: isLast ? 1 : 0, stream: stream, payload: offset.wire + checksum.wire + data)
+    }
+
     private static func short(_ text: String) -> [UInt8] { [UInt8(text.utf8.count)] + text.utf8 }
     private static func long(_ text: String) -> [UInt8] { UInt16(text.utf8.count).wire + text.utf8 }
 }
@@ -153,6 +167,20 @@ extension RawFrame {
 
     /// The streams in a WELCOME that its receiver may have open: behind the epoch.
     var maxStreamsOfWelcome: UInt32 { UInt32(wire: payload.dropFirst(18).prefix(2)) }
+
+    /// Where a GET asks to go on: its last 25 bytes, before the digest.
+    struct Resume: Equatable {
+        let options: UInt8
+        let entries: UInt64
+        let offset: UInt64
+    }
+
+    var resume: Resume {
+        let tail = payload.suffix(25)
+        return Resume(
+            options: tail.first ?? 0, entries: UInt64(wire: tail.dropFirst().prefix(8)),
+            offset: UInt64(wire: tail.dropFirst(9).prefix(8)))
+    }
 
     /// The ticket in a TICKET.
     var ticketOfTicket: [UInt8] { Array(payload.dropFirst().prefix(32)) }
