@@ -5,30 +5,6 @@ import Testing
     "What an origin sends is judged: nothing of a bad tree is published, and nothing lands elsewhere",
     .timeLimit(.minutes(10)))
 struct HostileOriginTests {
-    /// Lets the work `third` answer a get of `deploy`, over old content, with frames of the test's choice.
-    ///
-    /// - Parameters:
-    ///   - answer: what it sends on its lane, and after that the lane stays open.
-    ///   - judge: is given what `baton get` said, after the old content was found untouched.
-    private func get(
-        _ answer: @escaping @Sendable (_ stream: UInt32) -> [RawFrame], within limit: Duration = .seconds(20),
-        closingLane: Bool = false, _ judge: (Program.Output) throws -> Void
-    ) async throws {
-        try await Cluster.run { cluster in
-            try await shell("echo old > copy", in: cluster.deploy.root)
-            let (control, lane) = try await cluster.session()
-            let get = try cluster.deploy.start(["get", "--overwrite", "lit://third@tree", "copy"])
-            let request = try await control.frame(RawFrame.get)
-            lane.send(answer(request.stream).flatMap(\.bytes))
-            if closingLane { lane.close() }
-            let output = try await get.output(within: limit)
-            try judge(output)
-            #expect(try await shell("ls -A; cat copy", in: cluster.deploy.root) == ".baton\ncopy\nold\n")
-            try await expectNothingLeft(in: cluster.deploy)
-            try await cluster.expectHealthy()
-        }
-    }
-
     struct BadTree: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let frames: @Sendable (_ stream: UInt32) -> [RawFrame]
@@ -98,6 +74,71 @@ struct HostileOriginTests {
             entry.payload.replaceSubrange(1...2, with: [0x09, 0xED])
             return [entry, .end(entries: 1, bytes: 0, stream: stream)]
         },
+        BadTree("an entry with set-group-id") { stream in
+            [
+                .entry(.file, "", mode: 0o2755, isLast: true, stream: stream),
+                .end(entries: 1, stream: stream),
+            ]
+        },
+        BadTree("a directory with the sticky bit") { stream in
+            [.entry(.directory, "", mode: 0o1777, stream: stream), .end(entries: 1, stream: stream)]
+        },
+        BadTree("more bytes than announced") { stream in
+            [
+                .entry(.file, "", size: 600, stream: stream), .chunk(at: 0, stream: stream),
+                .chunk(at: 512, isLast: true, stream: stream), .end(entries: 1, bytes: 1024, stream: stream),
+            ]
+        },
+        BadTree("bytes that were there already") { stream in
+            [
+                .entry(.file, "", size: 4096, stream: stream), .chunk(at: 512, stream: stream),
+                .chunk(at: 0, isLast: true, stream: stream), .end(entries: 1, bytes: 1024, stream: stream),
+            ]
+        },
+        BadTree("bytes after the last ones") { stream in
+            [
+                .entry(.file, "", size: 4096, stream: stream), .chunk(at: 0, isLast: true, stream: stream),
+                .chunk(at: 512, isLast: true, stream: stream), .end(entries: 1, bytes: 1024, stream: stream),
+            ]
+        },
+        BadTree("bytes of a directory") { stream in
+            [
+                .entry(.directory, "", stream: stream), .chunk(at: 0, isLast: true, stream: stream),
+                .end(entries: 1, bytes: 512, stream: stream),
+            ]
+        },
+        BadTree("bytes at the end of all numbers") { stream in
+            [
+                .entry(.file, "", size: .max, stream: stream), .chunk(at: .max - 100, isLast: true, stream: stream),
+                .end(entries: 1, bytes: 512, stream: stream),
+            ]
+        },
+        BadTree("a top that comes twice") { stream in
+            [
+                .entry(.directory, "", stream: stream), .entry(.directory, "", stream: stream),
+                .end(entries: 2, stream: stream),
+            ]
+        },
+        BadTree("a frame that is cut short") { stream in
+            var entry = RawFrame.entry(.link, "", target: "to somewhere or other", stream: stream)
+            entry.payload.removeLast(12)
+            return [entry, .end(entries: 1, stream: stream)]
+        },
+        BadTree("a link below itself") { stream in
+            [
+                .entry(.directory, "", stream: stream), .entry(.link, "a", target: ".", stream: stream),
+                .entry(.link, "a/a", target: ".", stream: stream), .end(entries: 3, stream: stream),
+            ]
+        },
+        BadTree("an end that counts other skipped ones than came") { stream in
+            [
+                .entry(.directory, "", stream: stream), .skipped("fifo", stream: stream),
+                .end(entries: 1, stream: stream),
+            ]
+        },
+        BadTree("a top that is skipped") { stream in
+            [.skipped("", stream: stream), .end(entries: 0, skipped: 1, stream: stream)]
+        },
         BadTree("an entry of no known kind") { stream in
             var entry = RawFrame.entry(.file, "", isLast: true, stream: stream)
             entry.payload[0] = 9
@@ -108,50 +149,81 @@ struct HostileOriginTests {
         },
     ]
 
-    @Test("A tree that cannot be ends with 65 and says whose fault it is", arguments: badTrees)
+    @Test("A tree that cannot be ends with 65: corrupt", arguments: badTrees)
     func bad(_ tree: BadTree) async throws {
-        try await get(tree.frames) { output in
-            #expect(output.status == 65 && !output.stderr.isEmpty, "\(output)")
+        try await HostileOrigin.answering { origin in
+            origin.lane.send(tree.frames(origin.stream).flatMap(\.bytes))
+        } judge: { output in
+            try output.expectError("corrupt", 65)
+        }
+    }
+
+    @Test(
+        "A name that no tree has ends with 65: corrupt",
+        arguments: [
+            "..", "../evil", "a/../../evil", ".", "./a", "a/.", "a/./b", "/a", "/", "a/", "a//b", "a\0b",
+            String(repeating: "n", count: 256), String(repeating: "a/", count: 2048) + "a",
+        ])
+    func name(_ name: String) async throws {
+        for kind in [RawFrame.Kind.file, .directory, .link] {
+            try await HostileOrigin.answering { origin in
+                origin.lane.send(
+                    .entry(.directory, "", stream: origin.stream), .entry(.directory, "a", stream: origin.stream),
+                    .entry(
+                        kind, name, target: kind == .link ? "x" : "", isLast: kind == .file, stream: origin.stream),
+                    .end(entries: 3, stream: origin.stream))
+            } judge: { output in
+                try output.expectError("corrupt", 65)
+            }
         }
     }
 
     @Test("A lane that ends in the middle is a failed get, however clean its end")
     func cutOff() async throws {
-        try await get({ [.entry(.file, "", size: 1 << 20, stream: $0)] }, closingLane: true) { output in
-            #expect(output.status == 75 && !output.stderr.isEmpty, "\(output)")
+        try await HostileOrigin.answering { origin in
+            origin.lane.send(.entry(.file, "", size: 1 << 20, stream: origin.stream))
+            origin.lane.close()
+        } judge: { output in
+            try output.expectError("interrupted", 75)
         }
     }
 
     @Test("More than was granted ends the origin's session; the get fails")
     func flowControl() async throws {
         // 16 MiB of entries without waiting for credit: the relay grants 4.
-        try await get({ stream in
-            [.entry(.directory, "", stream: stream)]
-                + (0..<4400).map { n in
-                    .entry(.link, "\(10_000 + n)", target: String(repeating: "t", count: 4000), stream: stream)
-                }
-        }) { output in
+        try await HostileOrigin.answering { origin in
+            let links = (0..<4400).map { n in
+                RawFrame.entry(
+                    .link, "\(10_000 + n)", target: String(repeating: "t", count: 4000), stream: origin.stream)
+            }
+            origin.lane.send(([.entry(.directory, "", stream: origin.stream)] + links).flatMap(\.bytes))
+        } judge: { output in
             #expect([65, 75].contains(output.status), "\(output)")
         }
     }
 
     @Test("An error of the origin in the middle of a tree is what get says")
     func error() async throws {
-        try await get({ stream in
-            [.entry(.directory, "", stream: stream), .failure(code: 7, "it keeps changing", stream: stream)]
-        }) { output in
-            #expect(output.status == 65 && output.stderr.contains("it keeps changing"), "\(output)")
+        try await HostileOrigin.answering { origin in
+            origin.lane.send(
+                .entry(.directory, "", stream: origin.stream),
+                .failure(code: 7, "it keeps changing", stream: origin.stream))
+        } judge: { output in
+            try output.expectError("changed", 65)
+            #expect(output.stdout.contains("it keeps changing"), "\(output)")
         }
     }
 
     @Test("Control sequences in an origin's sentence do not reach the terminal")
     func escapes() async throws {
-        try await get({ stream in
-            [
+        try await Cluster.run { cluster in
+            let (control, lane) = try await cluster.session()
+            let get = try cluster.deploy.start(["get", "lit://third@tree", "copy"])
+            let stream = try await control.frame(RawFrame.get).stream
+            lane.send(
                 .entry(.directory, "", stream: stream),
-                .failure(code: 3, "gone\u{1B}[2J\r\nbaton: all is well", stream: stream),
-            ]
-        }) { output in
+                .failure(code: 3, "gone\u{1B}[2J\r\nbaton: all is well", stream: stream))
+            let output = try await get.output()
             #expect(output.status == 66, "\(output)")
             #expect(!output.stderr.contains("\u{1B}") && output.stderr.split(separator: "\n").count == 1, "\(output)")
         }
@@ -159,8 +231,10 @@ struct HostileOriginTests {
 
     @Test("An origin that sends nothing more for 30 seconds is given up: 75")
     func stalled() async throws {
-        try await get({ [.entry(.file, "", size: 1 << 20, stream: $0)] }, within: .seconds(45)) { output in
-            #expect(output.status == 75 && output.stderr.contains("30 seconds"), "\(output)")
+        try await HostileOrigin.answering(within: .seconds(45)) { origin in
+            origin.lane.send(.entry(.file, "", size: 1 << 20, stream: origin.stream))
+        } judge: { output in
+            #expect(output.status == 75 && output.stdout.contains("30 seconds"), "\(output)")
         }
     }
 }
