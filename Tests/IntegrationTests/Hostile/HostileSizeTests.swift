@@ -122,7 +122,7 @@ struct HostileSizeTests {
     }
 
     @Test(
-        "A size that no disk has is a claim: it costs no disk, and the get ends with 65 when the data does not fit it")
+        "A size that no disk has is only a claim: what is wrong is the data")
     func claimedSize() async throws {
         try await HostileOrigin.answering { origin in
             let stream = origin.stream
