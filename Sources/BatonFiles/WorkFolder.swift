@@ -1,5 +1,6 @@
 public import BatonProtocol
 import Glibc
+import Synchronization
 public import SystemPackage
 
 /// A work's root directory and `ROOT/.baton`, where Baton keeps what is its own: what was fetched (`from`), which stages
@@ -16,6 +17,8 @@ public final class WorkFolder: Sendable {
 
     let batonIdentity: FileIdentity
     let fromIdentity: FileIdentity
+    /// Stages that a get of this process has under way: nobody else may go on with them.
+    let stagesInUse = Mutex<Set<StageName>>([])
 
     /// Opens the root and makes what is missing: the root itself, and `.baton` for this user alone (0700).
     ///

@@ -17,11 +17,14 @@ final class Descriptor: Sendable {
 
     /// Closes now, and hears what the file system only says then (a quota over the network).
     func close() throws(Errno) {
-        let number = storage.exchange(-1, ordering: .relaxed)
+        let number = release()
         guard number >= 0, Glibc.close(number) != 0 else { return }
         let reason = Errno(rawValue: errno)
         if reason != .interrupted { throw reason }
     }
+
+    /// Gives the number away: it is not closed here any more.
+    func release() -> CInt { storage.exchange(-1, ordering: .relaxed) }
 }
 
 // MARK: Opening
@@ -51,6 +54,16 @@ extension Descriptor {
         try AT_FDCWD.open(procName, O_RDONLY | O_NONBLOCK | O_NOCTTY)
     }
 
+    /// The same file, opened for writing where this is only a place holder.
+    func reopenedForWriting() throws(Errno) -> Descriptor {
+        try AT_FDCWD.open(procName, O_WRONLY | O_NOCTTY)
+    }
+
+    /// An existing file, for reading and writing.
+    func fileForWriting(_ name: FileName) throws(Errno) -> Descriptor {
+        try number.open(name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+    }
+
     func createFile(_ name: FileName) throws(Errno) -> Descriptor {
         try number.open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
     }
@@ -65,7 +78,8 @@ extension Descriptor {
         _ = try systemCall { mkdirat(number, name.cString, mode) }
     }
 
-    private var procName: FileName { FileName("/proc/self/fd/\(number)".utf8) }
+    /// A name by which the kernel finds exactly this file.
+    var procName: FileName { FileName("/proc/self/fd/\(number)".utf8) }
 
     /// The absolute path of what this stands for, as the kernel knows it now.
     func realPath() throws(Errno) -> [UInt8] {
@@ -113,6 +127,9 @@ extension Descriptor {
 
     func target(ofLink name: FileName) throws(Errno) -> [UInt8] { try number.readLink(name) }
 
+    /// The target of the link that this place holder stands for.
+    func targetOfLink() throws(Errno) -> [UInt8] { try number.readLink("") }
+
     /// Fills the start of `memory` from `offset`; fewer bytes than asked for only at the end of the file.
     func read(into memory: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
         var count = 0
@@ -151,6 +168,11 @@ extension Descriptor {
 
     func createLink(_ name: FileName, to target: FileName) throws(Errno) {
         _ = try systemCall { symlinkat(target.cString, number, name.cString) }
+    }
+
+    /// Gives the file `name` another name in `directory`; a link is itself.
+    func link(_ name: FileName, as newName: FileName, in directory: Descriptor) throws(Errno) {
+        _ = try systemCall { linkat(number, name.cString, directory.number, newName.cString, 0) }
     }
 
     func removeFile(_ name: FileName) throws(Errno) {

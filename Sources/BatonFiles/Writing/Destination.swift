@@ -85,6 +85,19 @@ struct Destination {
         return holdsRoot ? "it is the work's root directory or holds it" : nil
     }
 
+    /// Has the name on the disk, and the directories that were made for it.
+    ///
+    /// - Returns: whether that worked.
+    func synchronize() -> Bool {
+        var lowest = directory
+        for _ in 0...parents.madeCount {
+            guard (try? lowest.directory(.current).synchronize()) != nil, let above = try? lowest.place(of: .parent)
+            else { return false }
+            lowest = above
+        }
+        return true
+    }
+
     /// Takes away again the directories that were made for it, as far as they are empty.
     func removeMade() { parents.removeMade() }
 }

@@ -52,6 +52,9 @@ struct ParentDirectories {
         }
     }
 
+    /// How many of the lowest directories were made.
+    var madeCount: Int { made.count }
+
     /// Takes away again what was made, as far as it is empty.
     func removeMade() {
         var lowest = directory

@@ -9,10 +9,12 @@ public struct Publication: Sendable {
     public let bytes: UInt64
     /// Regular files.
     public let files: UInt64
-    /// How many entries the origin left out in all.
+    /// How many entries did not come, or not with all their attributes.
     public let skippedCount: UInt64
     /// The first ``Publication/listed`` of them.
     public let skipped: [SkippedEntry]
+    /// Data bytes that did not travel again when the last stream went on with what was there.
+    public let resumedBytes: UInt64
     /// Whether the destination changed in one step.
     public let isAtomic: Bool
     /// The old content, if it could not be removed; the next sweep tries again.
@@ -59,8 +61,10 @@ struct Publisher {
         let directory = destination.directory
         let replaces = overwrite ? try destination.existing() != nil : false
         do throws(Errno) {
+            Moment.beforeExchange()
             try calls.rename(
                 directory, stage.name.fileName, destination.name, replaces ? .exchanging : .withoutReplacing)
+            Moment.afterExchange()
             return replaces ? .exchanged : .nothing
         } catch {
             guard error.meansNotOffered else { throw error }
@@ -84,7 +88,9 @@ struct Publisher {
         do throws(FileFault) {
             switch replacement {
             case .nothing: stage.forget()
-            case .exchanged: try stage.remove()
+            case .exchanged:
+                Moment.beforeRemoval()
+                try stage.remove()
             case .swapped(let swap):
                 stage.forget()
                 try swap.removeOld()

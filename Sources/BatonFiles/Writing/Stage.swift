@@ -1,3 +1,4 @@
+import Synchronization
 import SystemPackage
 
 /// A name beside the destination under which a tree grows until it is whole; recorded in `ROOT/.baton/stages` before it
@@ -5,7 +6,7 @@ import SystemPackage
 struct Stage {
     let directory: Descriptor
     let name: StageName
-    private let folder: WorkFolder
+    let folder: WorkFolder
 
     init(beside destination: Destination, folder: WorkFolder) throws(Errno) {
         directory = destination.directory
@@ -15,18 +16,47 @@ struct Stage {
         // tells is recorded as it was given.
         let parent = (try? directory.realPath()) ?? destination.path.removingLastComponent().bytes
         let record = parent + [UInt8(ascii: "/")] + name.fileName.bytes
-        try folder.stages.writeNote(FileName(name.token.utf8), record)
+        let name = name
+        folder.stagesInUse.withLock { _ = $0.insert(name) }
+        do throws(Errno) { try folder.stages.writeNote(FileName(name.token.utf8), record) } catch {
+            release()
+            throw error
+        }
     }
 
-    /// Removes what is there, and then the record.
+    /// The stage of an earlier get, in the directory where this destination lies now.
+    ///
+    /// - Returns: `nil` if it lies elsewhere, or somebody has it.
+    init?(_ partial: PartialStage, beside destination: Destination, folder: WorkFolder) {
+        guard let parent = try? destination.directory.realPath(), let first = partial.path.componentNames.last,
+            first == partial.stage.fileName,
+            partial.path.componentNames.dropLast().elementsEqual(FilePath(bytes: parent).componentNames)
+        else { return nil }
+        directory = destination.directory
+        name = partial.stage
+        self.folder = folder
+        guard folder.stagesInUse.withLock({ $0.insert(partial.stage).inserted }) else { return nil }
+    }
+
+    /// Removes the journal, which holds no longer, then what is there, then the record.
     func remove() throws(FileFault) {
+        defer { release() }
+        try? folder.stages.removeFile(Journal.name(of: name.token))
         try directory.removeTree(name.fileName)
         forget()
     }
 
     /// Nothing is left under the name.
     func forget() {
+        try? folder.stages.removeFile(Journal.name(of: name.token))
         try? folder.stages.removeFile(FileName(name.token.utf8))
+        release()
+    }
+
+    /// What is there is for whoever goes on with it.
+    func release() {
+        let name = name
+        folder.stagesInUse.withLock { _ = $0.remove(name) }
     }
 }
 

@@ -2,217 +2,267 @@ public import BatonProtocol
 import NIOCore
 public import SystemPackage
 
-/// Receives one tree: judges every message, builds the tree in a stage beside the destination, and publishes it whole.
-/// Blocking; for one owner. Whoever drops it unpublished leaves nothing behind.
+/// Receives one tree, in one stream or in several that go on with one another: judges every message, builds the tree in a
+/// stage beside the destination, and publishes it whole. Blocking; for one owner. Whoever drops it without ``keepPartial(partialBytes:)``
+/// leaves nothing behind.
 public final class TreeWriter {
+    /// What is wanted besides the place.
+    public struct Order: Sendable {
+        /// What the tree is a copy of: a later order for the same copy of it goes on with partial data.
+        public var source: Reference
+        /// Take extended attributes and access control lists, and remove others.
+        public var attributes: Bool
+        /// Fail, rather than publish, if anything was left out.
+        public var strict: Bool
+        /// Have everything on the disk before it is published.
+        public var durable: Bool
+
+        public init(source: Reference, attributes: Bool = false, strict: Bool = false, durable: Bool = false) {
+            self.source = source
+            self.attributes = attributes
+            self.strict = strict
+            self.durable = durable
+        }
+
+        /// Names the order in journals.
+        func key(_ destination: FilePath) -> [UInt8] {
+            Array("\(source)".utf8) + [0, attributes ? 1 : 0] + destination.bytes
+        }
+    }
+
     private enum State {
         case receiving
-        /// A message was refused or could not be written: the tree can no longer become whole.
+        /// A message was refused or could not be written: this writer cannot make the tree whole.
         case failed
-        /// Published, or given up.
+        /// Published, given up, or left to another.
         case over
     }
 
     private var destination: Destination
     private let overwrite: Bool
     private let folder: WorkFolder
+    private let order: Order
+    private let limits: TreeLimits
     private let calls: FileSystemCalls
 
-    private var order: TreeOrder
-    private var stage: Stage?
+    private var tree: IncomingTree?
     private var state = State.receiving
-    private var kind = EntryKind.other
-    /// Directories get their modes and times when they are left: their content must come first.
-    private var directories = DirectoryStack<TreeEntry>()
-    private var file: (descriptor: Descriptor, entry: TreeEntry, end: UInt64)?
-    private var bytes: UInt64 = 0
-    private var files: UInt64 = 0
-    private var skipped: [SkippedEntry] = []
+    /// Nothing of the stream has come yet.
+    private var isStreamFresh = true
 
-    /// Judges the destination before anything is moved, and makes the directories above it that are missing.
+    /// Judges the destination before anything is moved, and makes the directories above it that are missing. Takes up the
+    /// partial data of an earlier order with the same source, destination and attributes, if there is any.
     ///
     /// - Parameters:
     ///   - destination: absolute; names the copy itself. A link there is replaced, not followed.
     ///   - overwrite: replace what is there.
     /// - Throws: ``BatonError`` `alreadyExists` (without `overwrite`), `cannotCreate`, `permission`, `noSpace`, `usage`
     public convenience init(
-        destination: FilePath, overwrite: Bool, folder: WorkFolder, limits: TreeLimits = TreeLimits()
+        destination: FilePath, overwrite: Bool, folder: WorkFolder, order: Order, limits: TreeLimits = TreeLimits()
     ) throws(BatonError) {
         try self.init(
-            destination: destination, overwrite: overwrite, folder: folder, limits: limits, calls: FileSystemCalls())
+            destination: destination, overwrite: overwrite, folder: folder, order: order, limits: limits,
+            calls: FileSystemCalls())
     }
 
     init(
-        destination: FilePath, overwrite: Bool, folder: WorkFolder, limits: TreeLimits, calls: FileSystemCalls
+        destination: FilePath, overwrite: Bool, folder: WorkFolder, order: Order, limits: TreeLimits,
+        calls: FileSystemCalls
     ) throws(BatonError) {
         self.destination = try Destination(destination, overwrite: overwrite, folder: folder)
         self.overwrite = overwrite
         self.folder = folder
+        self.order = order
+        self.limits = limits
         self.calls = calls
-        order = TreeOrder(limits: limits)
+        tree = adopted()
     }
 
     deinit { discard() }
 
-    /// Messages taken so far, and the data bytes in them.
-    public var progress: TreeEnd { order.counts }
+    /// Messages taken so far, also those of earlier streams, and the data bytes in them.
+    public var progress: TreeEnd { tree?.order.total ?? TreeEnd(entries: 0, bytes: 0, skipped: 0) }
 
-    /// Takes the next message of the tree: ENTRY, CHUNK, SKIPPED or END.
+    /// Where the next stream can go on; `nil`: from the start.
+    public var resumePoint: ResumePoint? { state == .receiving ? tree?.resumePoint : nil }
+
+    /// The answer to another GET comes. It goes on at ``resumePoint``, or begins anew with the top.
+    public func beginStream() {
+        tree?.beginStream()
+        isStreamFresh = true
+    }
+
+    /// Takes the next frame of the tree: ENTRY, CHUNK, SKIPPED, KEEP, AGAIN or END.
     ///
     /// - Throws: ``BatonError`` `corrupt` for what the protocol does not allow, `tooLarge` for what is over the limits,
-    ///   `noSpace`, `permission` or `cannotCreate` for what the disk refuses. After that only ``discard()`` is of use.
-    public func receive(_ message: Message) throws(BatonError) {
+    ///   `noSpace`, `permission` or `cannotCreate` for what the disk refuses. After that only ``discard()`` and
+    ///   ``keepPartial(partialBytes:)`` are of use. An ERROR in the frame is thrown as it is, and harms nothing.
+    public func receive(_ frame: Frame) throws(BatonError) {
+        let message: Message
+        do { message = try Message(frame) } catch {
+            state = state == .over ? .over : .failed
+            throw BatonError(.corrupt, "the origin sent something that cannot be: \(error.message)", saidBy: .owner)
+        }
+        if case .reply(.error(let error)) = message { throw error }
+        try receive(message, in: frame)
+    }
+
+    func receive(_ message: Message, in frame: Frame) throws(BatonError) {
         guard state == .receiving else { throw TreeWriter.misuse("a message came for a tree that is over") }
         state = .failed
-        try take(message)
+        do throws(FileFault) {
+            try take(message, frame)
+        } catch {
+            throw .writing(destination.path, error)
+        }
         state = .receiving
     }
 
-    private func take(_ message: Message) throws(BatonError) {
-        switch message {
-        case .entry(let entry):
-            let left = try order.admit(entry)
-            try writing { () throws(FileFault) in
-                try leave(left)
-                try entry.path.isRoot ? createTop(entry) : create(entry)
+    private static func misuse(_ what: String) -> BatonError {
+        BatonError(.internal, "\(what): this is a mistake in Baton")
+    }
+}
+
+// MARK: Taking
+
+extension TreeWriter {
+    private func take(_ message: Message, _ frame: Frame) throws(FileFault) {
+        if isStreamFresh {
+            isStreamFresh = false
+            // The first message of a stream tells whether it goes on with what is there.
+            if case .entry(let top) = message, top.path.isRoot { return try begin(message, frame) }
+            if tree != nil {
+                guard tree?.resumePoint != nil else {
+                    throw .stopped(.corrupt(.root, "goes on where nothing can be gone on with"))
+                }
+                tree?.resume()
             }
-        case .chunk(let chunk):
-            try order.admit(chunk)
-            try writing { () throws(FileFault) in try write(chunk) }
-        case .skipped(let entry):
-            let left = try order.admit(entry)
-            try writing { () throws(FileFault) in try leave(left) }
-            if skipped.count < Publication.listed { skipped.append(entry) }
-        case .end(let end):
-            try order.admit(end)
-            try writing { () throws(FileFault) in try leave(directories.count) }
-        default:
-            throw .corrupt(.root, "came with a message that does not belong to trees")
         }
+        if tree == nil {
+            var order = newOrder
+            do { try order.admit(message) } catch { throw .stopped(error) }
+            throw .stopped(.corrupt(.root, "does not begin with its top"))
+        }
+        try tree?.take(message, frame)
     }
 
+    /// The top of the tree is the stage itself.
+    private func begin(_ message: Message, _ frame: Frame) throws(FileFault) {
+        tree?.abandonJournal()
+        if let stage = tree?.stage {
+            tree = nil
+            try stage.remove()
+        }
+        for _ in 0..<8 {
+            let stage = try faulting { () throws(Errno) in try Stage(beside: destination, folder: folder) }
+            tree = newTree(in: stage)
+            do throws(FileFault) {
+                return try tree?.take(message, frame) ?? ()
+            } catch where error.isMissingFile {
+                // A get that failed took away the directory that it had made and that this one wanted to use, too.
+                tree = nil
+                stage.forget()
+                try faulting { () throws(Errno) in try destination.reopen() }
+            }
+        }
+        throw .system(.noSuchFileOrDirectory)
+    }
+
+    private var newOrder: TreeOrder { TreeOrder(limits: limits, takesAttributes: order.attributes) }
+
+    private func newTree(in stage: Stage) -> IncomingTree {
+        let builder = StageBuilder(in: stage, calls: calls, setsAttributes: order.attributes)
+        let journal = Journal(of: stage.name, folder: folder)
+        return IncomingTree(newOrder, builder, journal, key: order.key(destination.path))
+    }
+
+    /// The tree of an identical order that did not end, brought to what its journal says. What does not hold goes.
+    private func adopted() -> IncomingTree? {
+        let key = order.key(destination.path)
+        for partial in folder.partialStages() where partial.header.order == key {
+            guard let stage = Stage(partial, beside: destination, folder: folder) else { continue }
+            var tree = newTree(in: stage)
+            do throws(FileFault) {
+                var reader = JournalReader(
+                    try faulting { () throws(Errno) in try folder.stages.file(Journal.name(of: partial.stage.token)) })
+                // The header has been read already: it is what names the order.
+                _ = try faulting { () throws(Errno) in try reader.next() }
+                try tree.recall(&reader)
+                return tree
+            } catch {
+                // What cannot be removed now stays recorded for the next sweep.
+                try? stage.remove()
+            }
+        }
+        return nil
+    }
+}
+
+// MARK: Ending
+
+extension TreeWriter {
     /// Puts the whole tree in place, in one step where the file system can, and removes what it replaced.
     ///
-    /// - Throws: ``BatonError`` `alreadyExists`, `cannotCreate`, `permission`, `noSpace`; what was at the destination is
-    ///   untouched then.
+    /// - Throws: ``BatonError`` `unsupported` for an order that is `strict` if anything was left out; `alreadyExists`,
+    ///   `cannotCreate`, `permission`, `noSpace`. What was at the destination is untouched then.
     public func publish() throws(BatonError) -> Publication {
-        guard order.isComplete, let stage, state == .receiving else {
+        guard let tree, tree.order.isComplete, state == .receiving else {
             throw TreeWriter.misuse("a tree was to be published before it had come whole")
+        }
+        if order.strict, let first = tree.skipped.entries.first { throw refusal(first, of: tree.skipped.count) }
+        let stage = tree.stage
+        if order.durable {
+            do { try stage.synchronize() } catch { throw .writing(destination.path, error) }
         }
         let publisher = Publisher(destination: destination, stage: stage, folder: folder, calls: calls)
         let replacement = try publisher.publish(overwrite: overwrite)
         state = .over
+        self.tree = nil
+        let isOnDisk = !order.durable || destination.synchronize()
         let leftover = publisher.removeOld(replacement)
+        guard isOnDisk else {
+            throw BatonError(
+                .internal, "'\(Escaping.printable(destination.path.bytes))' is in place, but its directory cannot be "
+                    + "written to the disk now", path: destination.path.asPathName)
+        }
         var isAtomic = true
         if case .swapped = replacement { isAtomic = false }
         return Publication(
-            kind: kind, bytes: bytes, files: files, skippedCount: order.counts.skipped, skipped: skipped,
+            kind: tree.builder.kind, bytes: tree.builder.bytes, files: tree.builder.files,
+            skippedCount: tree.skipped.count, skipped: tree.skipped.entries, resumedBytes: tree.resumedBytes,
             isAtomic: isAtomic, leftover: leftover)
+    }
+
+    private func refusal(_ first: SkippedEntry, of count: UInt64) -> BatonError {
+        let others = count > 1 ? ", and \(count - 1) more" : ""
+        return BatonError(
+            .unsupported,
+            "'\(first.path)' cannot be copied as it is (\(first.reason.name))\(others): nothing was put in place, as "
+                + "asked; without --strict it is left out", path: first.path)
     }
 
     /// Gives up: removes the stage, its record and the directories that were made for the destination.
     public func discard() {
         guard state != .over else { return }
         state = .over
-        file = nil
-        directories = DirectoryStack()
+        let stage = tree?.stage
+        // Descriptors first: some file systems keep what is open.
+        tree = nil
         // What cannot be removed now stays recorded for the next sweep.
         try? stage?.remove()
         destination.removeMade()
     }
 
-    private static func misuse(_ what: String) -> BatonError {
-        BatonError(.internal, "\(what): this is a mistake in Baton")
-    }
-
-    private func writing(_ body: () throws(FileFault) -> Void) throws(BatonError) {
-        do throws(FileFault) {
-            try body()
-        } catch {
-            throw .writing(destination.path, error)
-        }
-    }
-}
-
-// MARK: Building
-
-extension TreeWriter {
-    private func create(_ entry: TreeEntry) throws(FileFault) {
-        try faulting { () throws(Errno) in
-            guard let directory = directories.current else { throw .notDirectory }
-            try create(entry, FileName(entry.path.name), in: directory)
-        }
-    }
-
-    /// The top of the tree is the stage itself.
-    private func createTop(_ entry: TreeEntry) throws(FileFault) {
-        kind = entry.kind
-        try faulting { () throws(Errno) in
-            for _ in 0..<8 {
-                let stage = try Stage(beside: destination, folder: folder)
-                self.stage = stage
-                do throws(Errno) {
-                    return try create(entry, stage.name.fileName, in: stage.directory)
-                } catch .noSuchFileOrDirectory {
-                    // A get that failed took away the directory that it had made and that this one wanted to use, too.
-                    stage.forget()
-                    try destination.reopen()
-                }
-            }
-            throw .noSuchFileOrDirectory
-        }
-    }
-
-    private func create(_ entry: TreeEntry, _ name: FileName, in parent: Descriptor) throws(Errno) {
-        switch entry.kind {
-        case .file:
-            file = (try parent.createFile(name), entry, 0)
-            files += 1
-            bytes = bytes.addingReportingOverflow(entry.size).partialValue
-            if entry.isLast { try finishFile() }
-        case .directory:
-            let directory = try parent.createDirectory(name)
-            directories.push(directory, identity: try directory.status().identity, entry)
-        case .symbolicLink:
-            try parent.createLink(name, to: FileName(entry.target))
-            try parent.setModified(entry.modified, ofLink: name)
-        case .other, .hardLink: throw .invalidArgument
-        }
-    }
-
-    private func write(_ chunk: Chunk) throws(FileFault) {
-        guard let file else { return }
-        try faulting { () throws(Errno) in
-            var result: Result<Void, Errno> = .success(())
-            chunk.data.withUnsafeReadableBytes { memory in
-                do throws(Errno) {
-                    try calls.write(file.descriptor, memory, chunk.offset)
-                } catch {
-                    result = .failure(error)
-                }
-            }
-            try result.get()
-            self.file?.end = chunk.offset + UInt64(chunk.data.readableBytes)
-            if chunk.isLast { try finishFile() }
-        }
-    }
-
-    private func finishFile() throws(Errno) {
-        guard let (descriptor, entry, end) = file else { return }
-        file = nil
-        if end < entry.size { try descriptor.setSize(entry.size) }
-        try descriptor.setMode(entry.mode)
-        try descriptor.setModified(entry.modified)
-        try descriptor.close()
-    }
-
-    private func leave(_ count: Int) throws(FileFault) {
-        for _ in 0..<count {
-            guard let (directory, entry) = try directories.pop() else { return }
-            try faulting { () throws(Errno) in
-                try directory.setMode(entry.mode)
-                try directory.setModified(entry.modified)
-            }
-        }
+    /// Leaves what has come to a later order, also after a failure; if that could not go on with it, gives up.
+    ///
+    /// - Parameter partialBytes: how much partial data is kept in the folder in all, the newest first.
+    public func keepPartial(partialBytes: UInt64 = WorkFolder.defaultPartialBytes) {
+        guard state != .over else { return }
+        guard tree?.leave() ?? false else { return discard() }
+        state = .over
+        let stage = tree?.stage
+        tree = nil
+        stage?.release()
+        folder.trimPartialStages(to: partialBytes)
     }
 }

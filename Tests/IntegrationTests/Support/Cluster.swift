@@ -99,13 +99,16 @@ struct Relay: Sendable {
     let program: Program
     let address: String
 
-    init(in folder: TemporaryFolder, certificates: String, listen: String = "127.0.0.1:0") async throws {
+    init(
+        in folder: TemporaryFolder, certificates: String, listen: String = "127.0.0.1:0",
+        environment: [String: String] = [:]
+    ) async throws {
         program = try Program(
             Unprivileged.prefix + [
                 Program.ours("baton-relay"), "--listen", listen, "--certs", certificates, "--store",
                 folder.path("store"),
                 "--log-level", "debug",
-            ])
+            ], environment: environment)
         let program = program
         address = try await readyLine(of: program) { program.stdout }
     }

@@ -1,3 +1,5 @@
+import CXXHash
+
 /// One frame of the protocol, written and read by hand after chapter 2 of `Protocol/`: the tests share no code with what
 /// they test.
 struct RawFrame: Sendable, Equatable {
@@ -48,6 +50,15 @@ extension RawFrame {
         RawFrame(type: 0x10, stream: stream, payload: deadline.wire + short(origin) + long(path))
     }
 
+    static func wait(_ path: String, of origin: String, deadline: UInt32 = 60_000, stream: UInt32) -> RawFrame {
+        RawFrame(type: wait, stream: stream, payload: deadline.wire + short(origin) + long(path))
+    }
+
+    /// Asks whether anyone is there: the relay, without a name.
+    static func echo(_ origin: String = "", stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x14, stream: stream, payload: UInt32(20_000).wire + short(origin))
+    }
+
     /// The answer to EXISTS: yes, the live work says so.
     static func existsReply(stream: UInt32) -> RawFrame {
         RawFrame(type: existsReply, stream: stream, payload: [1, 0])
@@ -96,6 +107,18 @@ extension RawFrame {
             type: 0x41, flags: isLast ? 1 : 0, stream: stream, payload: UInt64(0).wire + checksum.wire + data)
     }
 
+    /// What an owner says about itself.
+    static func report(waiting: UInt8, bytes: UInt64, stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x33, stream: stream, payload: [2, waiting] + bytes.wire)
+    }
+
+    /// With the checksum that belongs to the data.
+    static func chunk(_ offset: UInt64, _ data: [UInt8], isLast: Bool = false, stream: UInt32) -> RawFrame {
+        let checksum = data.withUnsafeBytes { baton_xxh3_64($0.baseAddress, $0.count) }
+        return RawFrame(
+            type: 0x41, flags: isLast ? 1 : 0, stream: stream, payload: offset.wire + checksum.wire + data)
+    }
+
     private static func short(_ text: String) -> [UInt8] { [UInt8(text.utf8.count)] + text.utf8 }
     private static func long(_ text: String) -> [UInt8] { UInt16(text.utf8.count).wire + text.utf8 }
 }
@@ -108,7 +131,10 @@ extension RawFrame {
     static let goAway: UInt8 = 0x08
     static let get: UInt8 = 0x13
     static let exists: UInt8 = 0x10
+    static let wait: UInt8 = 0x15
+    static let cancel: UInt8 = 0x30
     static let existsReply: UInt8 = 0x20
+    static let echoReply: UInt8 = 0x24
     static let error: UInt8 = 0x2F
     static let entry: UInt8 = 0x40
     static let chunk: UInt8 = 0x41
@@ -116,6 +142,15 @@ extension RawFrame {
 
     /// The code of a GOAWAY or an ERROR.
     var code: UInt16 { UInt16(wire: payload.prefix(2)) }
+
+    /// Who says what an ERROR says: 1 the relay, 2 the owner.
+    var saidBy: UInt8? { payload.dropFirst(2).first }
+
+    /// The path and the sentence of an ERROR, as they stand behind each other.
+    var words: String { String(decoding: payload.dropFirst(3), as: UTF8.self) }
+
+    /// The deadline of a request, in milliseconds.
+    var deadline: UInt32 { UInt32(wire: payload.prefix(4)) }
 
     /// The sentence of a GOAWAY, which stands behind code, last stream and reconnect.
     var sentence: String { String(decoding: payload.dropFirst(12), as: UTF8.self) }
@@ -132,6 +167,20 @@ extension RawFrame {
 
     /// The streams in a WELCOME that its receiver may have open: behind the epoch.
     var maxStreamsOfWelcome: UInt32 { UInt32(wire: payload.dropFirst(18).prefix(2)) }
+
+    /// Where a GET asks to go on: its last 25 bytes, before the digest.
+    struct Resume: Equatable {
+        let options: UInt8
+        let entries: UInt64
+        let offset: UInt64
+    }
+
+    var resume: Resume {
+        let tail = payload.suffix(25)
+        return Resume(
+            options: tail.first ?? 0, entries: UInt64(wire: tail.dropFirst().prefix(8)),
+            offset: UInt64(wire: tail.dropFirst(9).prefix(8)))
+    }
 
     /// The ticket in a TICKET.
     var ticketOfTicket: [UInt8] { Array(payload.dropFirst().prefix(32)) }
