@@ -219,7 +219,8 @@ struct JournalReader {
         let (file, position) = (file, fileEnd)
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { memory in
             do throws(Errno) {
-                let read = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: memory.prefix(room)), at: position)
+                let read = try file.read(
+                    into: UnsafeMutableRawBufferPointer(rebasing: memory.prefix(room)), at: position)
                 result = .success(read)
                 return read
             } catch {

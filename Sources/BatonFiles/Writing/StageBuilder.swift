@@ -203,7 +203,7 @@ extension StageBuilder {
             do throws(FileFault) {
                 let (directory, name) = try directories.parent(of: child)
                 try directory.removeTree(name)
-            } catch where error.meansNoDirectory {
+            } catch  where error.meansNoDirectory {
                 // It has gone with a directory above it.
                 break
             }
