@@ -1,4 +1,4 @@
-public import BatonFiles
+import BatonFiles
 public import BatonProtocol
 public import BatonTLS
 public import BatonTransport
@@ -28,8 +28,8 @@ public final class Agent: Sendable {
         public var drainSeconds: Int64 = 5
         public var bulkThreads = 1
         public var fileThreads = 8
-        /// How large a tree is taken.
-        public var limits = TreeLimits()
+        /// How many entries of a tree are taken.
+        public var maxEntries: UInt64 = 10_000_000
         /// How long the data of interrupted transfers is kept, and how much of it.
         public var partialAge: Duration = .seconds(24 * 3600)
         public var partialBytes: UInt64 = 10 << 30

@@ -40,7 +40,7 @@ struct AgentService: Sendable {
             files: files, jobs: jobs, work: work, loop: loops.control, executor: executor, logger: logger)
         fetcher = Fetcher(
             folder: folder, locks: DestinationLocks(), link: link, executor: executor, work: work,
-            limits: configuration.limits)
+            maxEntries: configuration.maxEntries, partialBytes: configuration.partialBytes)
     }
 
     /// What each part of the group comes back with.

@@ -48,7 +48,7 @@ struct AgentLimits: ParsableArguments {
             configuration.drainSeconds = Int64(seconds)
         }
         if let entries = try number(maxEntries, "max-entries", 1...Int.max) {
-            configuration.limits.entries = UInt64(entries)
+            configuration.maxEntries = UInt64(entries)
         }
         if let seconds = try number(partialAge, "partial-age", 0...365 * day) {
             configuration.partialAge = .seconds(seconds)

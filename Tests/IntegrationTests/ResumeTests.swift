@@ -21,7 +21,8 @@ struct ResumeTests {
             let get = try cluster.deploy.start(["get", "--json", "lit://third@file", "copy"])
             let request = try await control.frame(RawFrame.get)
             #expect(request.resume == RawFrame.Resume(options: 0, entries: 0, offset: 0))
-            lane.send(.entry(.file, "", size: 1000, stream: request.stream), .chunk(0, Self.first, stream: request.stream))
+            lane.send(
+                .entry(.file, "", size: 1000, stream: request.stream), .chunk(0, Self.first, stream: request.stream))
             try await eventually("the first chunk at the receiver") {
                 try await stagedBytes(in: cluster.deploy.root) >= Self.first.count
             }
@@ -48,7 +49,8 @@ struct ResumeTests {
         } _: { cluster, output in
             #expect(output.status == 0 && output.stdout.contains("\"resumed_bytes\":600"), "\(output)")
             #expect(output.stderr.contains("going on"), "\(output)")
-            let size = try await shell("stat -c %s copy; tail -c 400 copy | tr -d '\\002' | wc -c", in: cluster.deploy.root)
+            let size = try await shell(
+                "stat -c %s copy; tail -c 400 copy | tr -d '\\002' | wc -c", in: cluster.deploy.root)
             #expect(size == "1000\n0\n")
         }
     }
@@ -63,7 +65,8 @@ struct ResumeTests {
             ]
         } _: { cluster, output in
             #expect(output.status == 0 && output.stdout.contains("\"resumed_bytes\":0"), "\(output)")
-            #expect(try await shell("stat -c %s copy; tr -d '\\002' < copy | wc -c", in: cluster.deploy.root) == "400\n0\n")
+            let size = try await shell("stat -c %s copy; tr -d '\\002' < copy | wc -c", in: cluster.deploy.root)
+            #expect(size == "400\n0\n")
         }
     }
 

@@ -23,7 +23,9 @@ struct StallTests {
 
     @Test("An origin that has fallen silent: the network between the origin and the relay")
     func silentOrigin() async throws {
-        try await stalled { $0.trainer.program } _: { output in
+        try await stalled {
+            $0.trainer.program
+        } _: { output in
             #expect(output.status == 75, "\(output)")
             #expect(output.stderr.contains("the network between the origin and the relay"), "\(output)")
         }
@@ -31,7 +33,9 @@ struct StallTests {
 
     @Test("A relay that has fallen silent: the relay")
     func silentRelay() async throws {
-        try await stalled { $0.relay.program } _: { output in
+        try await stalled {
+            $0.relay.program
+        } _: { output in
             #expect(output.status == 75 && output.stderr.contains("the relay, or the way to it"), "\(output)")
         }
     }
@@ -55,7 +59,9 @@ struct StallTests {
     @Test("A get that waits for its path does not stall")
     func waiting() async throws {
         try await Cluster.run { cluster in
-            let get = try cluster.deploy.start(["get", "--wait", "20", "--stall", "1", "lit://trainer@outputs/late", "copy"])
+            let get = try cluster.deploy.start([
+                "get", "--wait", "20", "--stall", "1", "lit://trainer@outputs/late", "copy",
+            ])
             try await Task.sleep(for: .seconds(3))
             try await shell("echo 1 > outputs/.late; mv outputs/.late outputs/late", in: cluster.trainer.root)
             let output = try await get.output(within: .seconds(10))

@@ -366,6 +366,7 @@ struct WaitTests {
         try await Cluster.run { cluster in
             try await waiting("outputs/f", cluster) { asker in
                 asker.send(.wait("outputs/f", of: "fourth", stream: 3))
+                try await relayHasTaken(asker, stream: 5)
                 cluster.relay.program.send(SIGTERM)
                 var codes: [UInt32: UInt16] = [:]
                 while codes.count < 2 {

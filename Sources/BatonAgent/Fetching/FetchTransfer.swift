@@ -1,6 +1,7 @@
 import BatonFiles
 import BatonProtocol
 import BatonTransport
+import NIOCore
 import SystemPackage
 
 /// One transfer to its end, over as many attempts as it takes: what an attempt has brought stays, and the next goes on from there.
@@ -24,17 +25,19 @@ struct FetchTransfer {
     private var link: RelayLink { fetcher.link }
 
     func run() async throws(BatonError) -> Fetched {
+        var limits = TreeLimits()
+        limits.entries = fetcher.maxEntries
         let writer = try TreeWriter(
             destination: order.destination, overwrite: order.overwrite, folder: fetcher.folder,
             order: TreeWriter.Order(
                 source: order.reference, attributes: order.attributes, strict: order.strict, durable: order.durable),
-            limits: fetcher.limits)
+            limits: limits)
         do throws(BatonError) {
             try await transfer(to: writer)
             meter.bePatient()
             return try Fetched(writer.publish(), destination: order.destination)
         } catch {
-            if error.isPassing { writer.keepPartial() } else { writer.discard() }
+            if error.isPassing { writer.keepPartial(partialBytes: fetcher.partialBytes) } else { writer.discard() }
             throw error
         }
     }

@@ -11,8 +11,10 @@ struct Fetcher: Sendable {
     /// The threads that write files.
     let executor: BlockingExecutor
     let work: WorkName
-    /// How large a tree is taken.
-    let limits: TreeLimits
+    /// How many entries of a tree are taken.
+    let maxEntries: UInt64
+    /// How much data of interrupted transfers is kept.
+    let partialBytes: UInt64
 
     /// The place of a path of another work unless one is named.
     func defaultPlace(_ origin: WorkName, _ path: PathName) -> FilePath {

@@ -112,6 +112,7 @@ struct Journal {
             end += UInt64(batch.readableBytes)
             batch.clear()
             unwritten = 0
+            Moment.journalFlushed()
         } catch {
             isClosed = true
         }

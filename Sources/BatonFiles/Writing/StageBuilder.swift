@@ -69,6 +69,7 @@ struct StageBuilder {
         case .hardLink: try link(entry, name, in: parent)
         case .other: throw .system(.invalidArgument)
         }
+        Moment.entryMade()
     }
 
     private mutating func count(_ entry: TreeEntry) {
@@ -89,6 +90,7 @@ struct StageBuilder {
             }
             try result.get()
         }
+        Moment.chunkWritten()
         self.file?.end = chunk.offset + UInt64(chunk.data.readableBytes)
         if chunk.isLast { try finishFile() }
     }
