@@ -81,16 +81,30 @@ extension RawFrame {
         case file = 1
         case directory = 2
         case link = 3
+        case hardLink = 5
     }
 
     /// A file, a directory or a link of a tree.
     static func entry(
-        _ kind: Kind, _ path: String, size: UInt64 = 0, target: String = "", isLast: Bool = false, stream: UInt32
+        _ kind: Kind, _ path: String, size: UInt64 = 0, mode: UInt16 = 0o644, target: String = "", isLast: Bool = false,
+        stream: UInt32
     ) -> RawFrame {
         RawFrame(
-            type: 0x40, flags: isLast ? 1 : 0, stream: stream,
-            payload: [kind.rawValue] + UInt16(0o644).wire + size.wire + UInt64(1_700_000_000).wire + UInt32(0).wire
+            type: entry, flags: isLast ? 1 : 0, stream: stream,
+            payload: [kind.rawValue] + mode.wire + size.wire + UInt64(1_700_000_000).wire + UInt32(0).wire
                 + UInt64(1).wire + long(path) + long(target) + UInt16(0).wire)
+    }
+
+    static func skipped(_ path: String, reason: UInt16 = 2, stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x42, stream: stream, payload: reason.wire + long(path))
+    }
+
+    static func again(_ pass: UInt16, stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x44, stream: stream, payload: pass.wire)
+    }
+
+    static func keep(_ path: String, stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x45, stream: stream, payload: long(path))
     }
 
     /// An ERROR of the owner without a path.
@@ -98,13 +112,20 @@ extension RawFrame {
         RawFrame(type: error, stream: stream, payload: code.wire + [2] + long("") + long(sentence))
     }
 
-    static func end(entries: UInt64, bytes: UInt64, stream: UInt32) -> RawFrame {
-        RawFrame(type: 0x43, stream: stream, payload: entries.wire + bytes.wire + UInt64(0).wire)
+    static func end(entries: UInt64, bytes: UInt64 = 0, skipped: UInt64 = 0, stream: UInt32) -> RawFrame {
+        RawFrame(type: end, stream: stream, payload: entries.wire + bytes.wire + skipped.wire)
     }
 
-    static func chunk(_ data: [UInt8], checksum: UInt64, isLast: Bool, stream: UInt32) -> RawFrame {
+    static func chunk(
+        _ data: [UInt8], at offset: UInt64 = 0, checksum: UInt64, isLast: Bool, stream: UInt32
+    ) -> RawFrame {
         RawFrame(
-            type: 0x41, flags: isLast ? 1 : 0, stream: stream, payload: UInt64(0).wire + checksum.wire + data)
+            type: chunk, flags: isLast ? 1 : 0, stream: stream, payload: offset.wire + checksum.wire + data)
+    }
+
+    /// 512 times the letter x: the least that a chunk without LAST carries.
+    static func chunk(at offset: UInt64, isLast: Bool = false, stream: UInt32) -> RawFrame {
+        .chunk(offset, [UInt8](repeating: UInt8(ascii: "x"), count: 512), isLast: isLast, stream: stream)
     }
 
     /// What an owner says about itself.
@@ -139,6 +160,8 @@ extension RawFrame {
     static let entry: UInt8 = 0x40
     static let chunk: UInt8 = 0x41
     static let end: UInt8 = 0x43
+    static let cancel: UInt8 = 0x30
+    static let credit: UInt8 = 0x31
 
     /// The code of a GOAWAY or an ERROR.
     var code: UInt16 { UInt16(wire: payload.prefix(2)) }
@@ -181,6 +204,12 @@ extension RawFrame {
             options: tail.first ?? 0, entries: UInt64(wire: tail.dropFirst().prefix(8)),
             offset: UInt64(wire: tail.dropFirst(9).prefix(8)))
     }
+
+    /// The first limit of a GET, which stands before these.
+    var creditOfGet: UInt64 { UInt64(wire: payload.suffix(33).prefix(8)) }
+
+    /// The limit of a CREDIT.
+    var limitOfCredit: UInt64 { UInt64(wire: payload.prefix(8)) }
 
     /// The ticket in a TICKET.
     var ticketOfTicket: [UInt8] { Array(payload.dropFirst().prefix(32)) }
