@@ -1,4 +1,5 @@
 import BatonProtocol
+import CLinux
 import Glibc
 import NIOCore
 import Synchronization
