@@ -135,8 +135,7 @@ struct SilenceTests {
             cluster.relay.program.send(SIGSTOP)
             defer { cluster.relay.program.send(SIGCONT) }
             try await eventually("a word of the get", within: .seconds(25)) { get.stderr.contains("going on") }
-            try await eventually("a word of the get", within: .seconds(20)) { get.stderr.contains("'trainer'") }
-            let answer = try await get.output(within: .seconds(20))
+            let answer = try await get.output(within: .seconds(40))
             #expect([69, 75].contains(answer.status), "\(answer)")
             #expect(try await contents(cluster.deploy.root + "/copy") == "old\n")
             try await expectPartialData(in: cluster.deploy)
@@ -161,8 +160,8 @@ struct SilenceTests {
             try await underWay(get, in: cluster.deploy)
             cluster.trainer.program.send(SIGSTOP)
             defer { cluster.trainer.program.send(SIGCONT) }
-            try await eventually("a word of the get", within: .seconds(20)) { get.stderr.contains("'trainer'") }
-            let answer = try await get.output(within: .seconds(20))
+            try await eventually("a word of the get", within: .seconds(25)) { get.stderr.contains("'trainer'") }
+            let answer = try await get.output(within: .seconds(40))
             #expect([69, 75].contains(answer.status), "\(answer)")
             #expect(try await contents(cluster.deploy.root + "/copy") == "old\n")
             try await expectPartialData(in: cluster.deploy)
