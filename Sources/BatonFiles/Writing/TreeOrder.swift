@@ -69,7 +69,7 @@ struct TreeOrder {
 
     /// An entry with the path of the open file begins that file again.
     mutating func admit(_ entry: TreeEntry) throws(BatonError) {
-        if let file, file.path == entry.path {
+        if let file, file.path == entry.path, entry.kind == .file {
             try countName(entry.path)
             self.file = nil
             isResumable = false
