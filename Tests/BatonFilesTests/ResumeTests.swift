@@ -106,7 +106,7 @@ import Testing
             var random = SystemRandomNumberGenerator()
             var resumed: UInt64 = 0
             for count in 1...origin.tree.count + 1 {
-                for round in 0..<5 {
+                for round in 0..<3 {
                     _ = try receive(count, of: origin)
                     let journal = try journal()
                     let size = try #require(
@@ -378,7 +378,7 @@ import Testing
         calls.rename = { directory, name, newName, way throws(Errno) in
             try directory.rename(name, to: newName, way)
             // Killed at this moment: the journal and the record stay.
-            _ = try? shell("cp -r \(path)/.baton/stages \(path)/../kept; cp -a \(path)/.baton-stage-* \(path)/../old")
+            _ = try? shell("cp -r \(path)/.baton/stages \(path)/../kept; mv \(path)/.baton-stage-* \(path)/../old")
         }
         _ = try receive(100, of: origin)
         let writer = try freshWriter(calls: calls)

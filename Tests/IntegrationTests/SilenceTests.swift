@@ -129,12 +129,12 @@ struct SilenceTests {
         try await Cluster.run(shares: ["outputs", large.path]) { cluster in
             try await shell("echo old > copy", in: cluster.deploy.root)
             let get = try cluster.deploy.start([
-                "get", "--overwrite", "--stall", "17", "lit://trainer@\(large.path)", "copy",
+                "get", "--overwrite", "--stall", "20", "lit://trainer@\(large.path)", "copy",
             ])
             try await underWay(get, in: cluster.deploy)
             cluster.relay.program.send(SIGSTOP)
             defer { cluster.relay.program.send(SIGCONT) }
-            try await eventually("a word of the get", within: .seconds(20)) { get.stderr.contains("going on") }
+            try await eventually("a word of the get", within: .seconds(25)) { get.stderr.contains("going on") }
             try await eventually("a word of the get", within: .seconds(20)) { get.stderr.contains("'trainer'") }
             let answer = try await get.output(within: .seconds(20))
             #expect([69, 75].contains(answer.status), "\(answer)")
@@ -156,7 +156,7 @@ struct SilenceTests {
         try await Cluster.run(shares: ["outputs", large.path]) { cluster in
             try await shell("echo old > copy", in: cluster.deploy.root)
             let get = try cluster.deploy.start([
-                "get", "--overwrite", "--stall", "17", "lit://trainer@\(large.path)", "copy",
+                "get", "--overwrite", "--stall", "20", "lit://trainer@\(large.path)", "copy",
             ])
             try await underWay(get, in: cluster.deploy)
             cluster.trainer.program.send(SIGSTOP)

@@ -88,10 +88,10 @@ struct Destination {
     /// Has the name on the disk, and the directories that were made for it.
     ///
     /// - Returns: whether that worked.
-    func synchronize() -> Bool {
+    func synchronize(_ calls: FileSystemCalls) -> Bool {
         var lowest = directory
         for _ in 0...parents.madeCount {
-            guard (try? lowest.directory(.current).synchronize()) != nil, let above = try? lowest.place(of: .parent)
+            guard (try? calls.synchronize(lowest.directory(.current))) != nil, let above = try? lowest.place(of: .parent)
             else { return false }
             lowest = above
         }

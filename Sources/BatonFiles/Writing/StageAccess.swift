@@ -94,13 +94,14 @@ extension Stage {
     }
 
     /// Has everything in the stage on the disk, in one batch.
-    func synchronize() throws(FileFault) {
+    func synchronize(_ calls: FileSystemCalls) throws(FileFault) {
         try visit { visited throws(FileFault) in
             try faulting { () throws(Errno) in
-                if let directory = visited.directory { return try directory.synchronize() }
+                if let directory = visited.directory { return try calls.synchronize(directory) }
                 // A link is on the disk with its directory.
                 guard visited.status.kind == .file else { return }
-                try visited.parent.fileForSynchronizing(visited.name, mode: visited.status.mode).synchronize()
+                try calls.synchronize(
+                    visited.parent.fileForSynchronizing(visited.name, mode: visited.status.mode))
             }
         }
     }

@@ -212,13 +212,13 @@ extension TreeWriter {
         if order.strict, let first = tree.skipped.entries.first { throw refusal(first, of: tree.skipped.count) }
         let stage = tree.stage
         if order.durable {
-            do { try stage.synchronize() } catch { throw .writing(destination.path, error) }
+            do { try stage.synchronize(calls) } catch { throw .writing(destination.path, error) }
         }
         let publisher = Publisher(destination: destination, stage: stage, folder: folder, calls: calls)
         let replacement = try publisher.publish(overwrite: overwrite)
         state = .over
         self.tree = nil
-        let isOnDisk = !order.durable || destination.synchronize()
+        let isOnDisk = !order.durable || destination.synchronize(calls)
         let leftover = publisher.removeOld(replacement)
         guard isOnDisk else {
             throw BatonError(
@@ -265,5 +265,7 @@ extension TreeWriter {
         tree = nil
         stage?.release()
         folder.trimPartialStages(to: partialBytes)
+        // Empty only if the stage was one too many.
+        destination.removeMade()
     }
 }
