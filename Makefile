@@ -10,6 +10,11 @@ APP ?= demo
 WORKS ?= trainer deploy
 HOSTS ?= localhost 127.0.0.1
 
+# make soak: at how many moments each process is killed, where the moments come from, how long sources are rewritten
+MOMENTS ?= 500
+SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
+SECONDS ?= 600
+
 # One release build serves demo, bench and install: the Swift and C++ runtimes are linked in, so that the programs need
 # libssl and the C library and nothing else. The linker takes libstdc++ from a directory that holds only the static one.
 STATIC := .build/static
@@ -21,7 +26,7 @@ FORMAT_OPTIONS := --configuration .swift-format --recursive --parallel
 SWIFT_FILES := Sources Tests Package.swift
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build release certs bench lint format install clean
+.PHONY: help demo test soak build release certs bench lint format install clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -33,6 +38,11 @@ demo: release ## Two works hand over a checkpoint directory through a relay, on 
 test: build ## Run all tests
 	@Scripts/require run
 	$(SWIFT) test --skip-build
+
+soak: build ## Kill processes at random moments and rewrite sources for long (MOMENTS=, SEED=, SECONDS=)
+	@Scripts/require run
+	BATON_KILL_MOMENTS=$(MOMENTS) BATON_KILL_SEED=$(SEED) BATON_REWRITE_SECONDS=$(SECONDS) \
+		$(SWIFT) test --skip-build --filter 'IntegrationTests\.(KillTests|RewritingTests)'
 
 build: ## Compile everything, tests too, for debugging; warnings are errors
 	@Scripts/require build

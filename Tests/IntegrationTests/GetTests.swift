@@ -181,4 +181,21 @@ struct GetTests {
             try await shell("cmp copy '\(large.path)'", in: cluster.deploy.root)
         }
     }
+
+    @Test("A small get does not wait for a large one's end: they share the lane")
+    func small() async throws {
+        let large = try await LargeFile.shared()
+        let script = "mkdir outputs; head -c 1048576 /dev/urandom > outputs/small"
+        try await Cluster.run(shares: ["outputs", large.path], script) { cluster in
+            let get = try cluster.deploy.start(["get", "lit://trainer@\(large.path)", "large"])
+            try await underWay(get, in: cluster.deploy)
+            let answer = try await cluster.deploy.baton("get", "lit://trainer@outputs/small", "small")
+            #expect(answer.status == 0, "\(answer)")
+            #expect(get.isRunning, "the large get was to take longer than the small one")
+            try await shell("cmp small ../trainer/outputs/small", in: cluster.deploy.root)
+            let got = try await get.output(within: .seconds(60))
+            #expect(got.status == 0, "\(got)")
+            try await shell("cmp large '\(large.path)'", in: cluster.deploy.root)
+        }
+    }
 }

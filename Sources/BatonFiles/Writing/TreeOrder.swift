@@ -69,8 +69,7 @@ struct TreeOrder {
 
     /// An entry with the path of the open file begins that file again.
     mutating func admit(_ entry: TreeEntry) throws(BatonError) {
-        if let file, file.path == entry.path {
-            guard entry.kind == .file else { throw .corrupt(file.path, "begins anew as something else than a file") }
+        if let file, file.path == entry.path, entry.kind == .file {
             try countName(entry.path)
             self.file = nil
             isResumable = false

@@ -17,23 +17,39 @@ struct HostileOrigin: Sendable {
     @discardableResult
     func send(_ frames: some Sequence<RawFrame>) async throws -> Bool {
         var limit = request.creditOfGet
+        // More than any frame that is sent so.
+        let margin: UInt64 = 32_768
         var sent: UInt64 = 0
         var bytes: [UInt8] = []
         for frame in frames {
             sent += UInt64(frame.payload.count)
             bytes += frame.bytes
-            guard bytes.count > 32_768 || sent + 4096 > limit else { continue }
+            guard bytes.count > 32_768 || sent + margin > limit else { continue }
             lane.send(bytes)
             bytes = []
-            while control.hasFrame || sent + 4096 > limit {
-                let frame = try await control.frame()
-                guard frame.stream == stream else { continue }
+            while control.hasFrame || sent + margin > limit {
+                guard let frame = try await nextFrame(), frame.stream == stream else { continue }
                 if frame.type == RawFrame.cancel { return false }
                 if frame.type == RawFrame.credit { limit = max(limit, frame.limitOfCredit) }
             }
         }
         lane.send(bytes)
         return true
+    }
+
+    /// The next frame on control; `nil` if none comes in a while, and then the relay hears that the session lives.
+    private func nextFrame() async throws -> RawFrame? {
+        let end = ContinuousClock.now + .seconds(2)
+        while !control.hasFrame, ContinuousClock.now < end {
+            guard !control.isClosed else { throw Failure("the session was ended") }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        guard control.hasFrame else {
+            control.send(.ping)
+            lane.send(.ping)
+            return nil
+        }
+        return try await control.frame()
     }
 
     /// Waits for the next GET, which goes on where this one ended.
