@@ -52,8 +52,8 @@ certs: ## Make an authority, a relay's and works' certificates in DIR (APP=, WOR
 	@certs/make-relay "$(DIR)/authority" "$(DIR)/relay" $(HOSTS)
 	@for work in $(WORKS); do certs/make-work "$(DIR)/authority" "$(DIR)/$$work" $(APP) $$work || exit; done
 
-bench: release ## Measure throughput, memory and latency beside plain C (BENCH=arguments)
-	@Scripts/require run
+bench: release ## Measure throughput, memory, latency and small files beside plain C, rsync and cp (BENCH=arguments)
+	@Scripts/require run bench
 	$(RELEASE_BIN)/baton-bench $(BENCH)
 
 lint: build ## Check the format; compile with warnings as errors

@@ -28,6 +28,13 @@ public final class Agent: Sendable {
         public var drainSeconds: Int64 = 5
         public var bulkThreads = 1
         public var fileThreads = 8
+        /// How many entries of a tree are taken.
+        public var maxEntries: UInt64 = 10_000_000
+        /// How long the data of interrupted transfers is kept, and how much of it.
+        public var partialAge: Duration = .seconds(24 * 3600)
+        public var partialBytes: UInt64 = 10 << 30
+        /// What the agent proposes to the relay, in milliseconds.
+        public var keepalive = Limits.defaultKeepalive
         public var software = "baton-agent"
 
         public init(relay: RelayAddress, credentials: TLSCredentials, root: FilePath) {
@@ -109,7 +116,8 @@ public final class Agent: Sendable {
             logger.warning("running as root: whatever is below a declared path can be read through this agent")
         }
         let folder = try WorkFolder(root: configuration.root)
-        let report = folder.sweep()
+        let report = folder.sweep(
+            partialAge: configuration.partialAge, partialBytes: configuration.partialBytes)
         for path in report.removed + report.restored {
             logger.notice(
                 "mended what an earlier run left half done", metadata: ["path": "\(Escaping.printable(path.bytes))"])

@@ -14,6 +14,7 @@ struct AgentService: Sendable {
     private let link: RelayLink
     private let desk: LocalDesk
     private let origin: OriginDesk
+    private let waits: WaitDesk
     private let jobs = JobList()
     private let executor: BlockingExecutor
     private let configuration: Agent.Configuration
@@ -29,11 +30,17 @@ struct AgentService: Sendable {
         self.executor = executor
         self.logger = logger
         socketPath = configuration.socket ?? folder.root.appending(".baton").appending("agent.sock").string
-        let dialer = RelayDialer(address: configuration.relay, context: context, software: configuration.software)
+        let dialer = RelayDialer(
+            address: configuration.relay, context: context, software: configuration.software,
+            keepalive: configuration.keepalive)
         link = RelayLink(dialer: dialer, loops: loops, files: files, jobs: jobs, logger: logger)
         desk = LocalDesk(app: app, work: work, link: link, jobs: jobs, software: configuration.software)
         origin = OriginDesk(folder: folder, files: files, link: link, work: work, logger: logger)
-        fetcher = Fetcher(folder: folder, locks: DestinationLocks(), link: link, executor: executor, work: work)
+        waits = WaitDesk(
+            files: files, jobs: jobs, work: work, loop: loops.control, executor: executor, logger: logger)
+        fetcher = Fetcher(
+            folder: folder, locks: DestinationLocks(), link: link, executor: executor, work: work,
+            maxEntries: configuration.maxEntries, partialBytes: configuration.partialBytes)
     }
 
     /// What each part of the group comes back with.
@@ -62,6 +69,10 @@ struct AgentService: Sendable {
                     }
                     group.addTask {
                         await serveJobs()
+                        return .jobs
+                    }
+                    group.addTask {
+                        await waits.run()
                         return .jobs
                     }
                     group.addTask {
@@ -120,6 +131,10 @@ struct AgentService: Sendable {
             case .jobs: break
             case .work(let result):
                 status = result
+                // The relay keeps the waits of others until this work is back.
+                let end = BatonError(.interrupted, "the agent is shutting down")
+                jobs.endWaits(end)
+                await desk.endWaits(end)
                 isLinked = await link.drain(within: .seconds(configuration.drainSeconds)) && isLinked
             }
             if status != nil, !isLinked { group.cancelAll() }

@@ -24,6 +24,20 @@ public enum Fallback {
         return number
     }
 
+    /// The number of a flag, or of its variable.
+    ///
+    /// - Throws: a usage error for what is out of range.
+    public static func number(
+        _ value: Int?, flag: String, _ variable: String, in range: ClosedRange<Int>
+    ) throws -> Int? {
+        guard let number = try value ?? integer(variable) else { return nil }
+        guard range.contains(number) else {
+            let most = range.upperBound == .max ? "or more" : "to \(range.upperBound)"
+            throw ValidationError("\(flag) takes \(range.lowerBound) \(most)")
+        }
+        return number
+    }
+
     /// The flag, or its variable.
     ///
     /// - Throws: a usage error that names both, if neither is there.

@@ -10,6 +10,8 @@ struct Member {
     var lane: Lane?
     /// Transfers that the work was asked for before it had a lane.
     var waiting: [StreamID: Transfer] = [:]
+    /// It has said goodbye and takes nothing new.
+    var isLeaving = false
 }
 
 /// The works that are connected: one session each, the newest.

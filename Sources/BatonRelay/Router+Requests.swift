@@ -11,21 +11,19 @@ extension Router {
             return refuse(
                 asker, stream, request, .usage, "a request to the relay must name the work whose path it means")
         }
+        let wait = request.operation == .wait ? HeldWait(request, asker) : nil
+        if let wait, membership[key.sibling(origin)]?.isLeaving != false {
+            return hold(wait, stream, for: key.sibling(origin))
+        }
         guard let owner = membership[key.sibling(origin)] else {
             return refuse(
                 asker, stream, request, .unreachable,
                 "work '\(origin)' is not connected to the relay, so \(request.reference) is out of reach; start its agent, or try again when it runs"
             )
         }
-        let pair = RoutePair(asker: ObjectIdentifier(asker), owner: ObjectIdentifier(owner.session))
-        guard load[pair, default: 0] < Router.largestLoad else {
-            return refuse(
-                asker, stream, request, .busy,
-                "\(Router.largestLoad) requests to work '\(origin)' are under way already; try again when some have ended"
-            )
-        }
+        guard hasRoom(for: request, from: asker, stream, to: owner.session) else { return }
         guard case .get(var options) = request.operation else {
-            return forward(request, to: owner.session, from: asker, stream, transfer: nil)
+            return forward(request, to: owner.session, from: asker, stream, transfer: nil, wait: wait)
         }
         guard let lane = member.lane else {
             return refuse(
@@ -50,8 +48,20 @@ extension Router {
         forward(onward, to: owner.session, from: asker, stream, transfer: transfer)
     }
 
-    private func forward(
-        _ request: Request, to owner: Session, from asker: Session, _ stream: StreamID, transfer: Transfer?
+    /// Refuses a request of one who has too many under way with the same owner.
+    func hasRoom(for request: Request, from asker: Session, _ stream: StreamID, to owner: Session) -> Bool {
+        let pair = RoutePair(asker: ObjectIdentifier(asker), owner: ObjectIdentifier(owner))
+        if load[pair, default: 0] < Router.largestLoad { return true }
+        refuse(
+            asker, stream, request, .busy,
+            "\(Router.largestLoad) requests to work '\(owner.peer.work)' are under way already; try again when some have ended"
+        )
+        return false
+    }
+
+    func forward(
+        _ request: Request, to owner: Session, from asker: Session, _ stream: StreamID, transfer: Transfer?,
+        wait: HeldWait? = nil
     ) {
         let routeKey = RouteKey(asker: ObjectIdentifier(asker), stream: stream)
         let reserved = owner.assumeIsolated { session in
@@ -59,7 +69,8 @@ extension Router {
                 self.assumeIsolated { $0.answer(event, to: asker, routeKey, request) }
             }
         }
-        routes[routeKey] = Route(owner: owner, ownerStream: reserved ?? 0, transfer: transfer)
+        routes[routeKey] = Route(
+            owner: owner, ownerStream: reserved ?? 0, transfer: transfer, wait: wait)
         load[RoutePair(asker: routeKey.asker, owner: ObjectIdentifier(owner)), default: 0] += 1
         guard let ownerStream = reserved else {
             let message = "work '\(owner.peer.work)' has too many requests at once; try again"
@@ -79,6 +90,9 @@ extension Router {
 
     private func answer(_ event: StreamEvent, to asker: Session, _ routeKey: RouteKey, _ request: Request) {
         guard let route = routes[routeKey] else { return }
+        if let wait = route.wait, event.tellsThatTheOwnerGoes {
+            return holdAgain(wait, routeKey, lost: route.owner)
+        }
         switch event {
         case .progress: break
         case .report(let report): asker.send(report, on: routeKey.stream)
@@ -122,7 +136,7 @@ extension Router {
         membership.update(route.owner) { $0.waiting[route.ownerStream] = nil }
     }
 
-    private func refuse(
+    func refuse(
         _ asker: Session, _ stream: StreamID, _ request: Request, _ code: ErrorCode, _ message: String
     ) {
         asker.reply(.error(BatonError(code, message, path: request.path, saidBy: .relay)), on: stream)

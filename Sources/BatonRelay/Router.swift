@@ -17,6 +17,8 @@ actor Router: LoopActor {
     var budget: WindowBudget
     /// How many routes there are from one session to another.
     var load: [RoutePair: Int] = [:]
+    /// WAIT requests for works that are away.
+    var waitingRoom = WaitingRoom<HeldWait>()
     private var lastEpoch: UInt64
     private var isDraining = false
 
@@ -51,6 +53,8 @@ actor Router: LoopActor {
         let owner: Session
         let ownerStream: StreamID
         let transfer: Transfer?
+        /// What to go on with if the owner goes; only of a WAIT whose deadline has not passed.
+        var wait: HeldWait?
     }
 
     // MARK: Coming in
@@ -81,6 +85,8 @@ actor Router: LoopActor {
             Welcome(session: lastEpoch, app: key.app, work: key.work, ticket: ticket, software: software),
             keepalive: hello.keepalive)
         logger.info("a work has connected", metadata: metadata(session))
+        // Once it is the owner of its connection.
+        loop.execute { self.assumeIsolated { $0.passOnWaits(for: key) } }
         return session
     }
 
@@ -139,6 +145,7 @@ actor Router: LoopActor {
     private func leave(_ session: Session) {
         guard let member = membership.leave(session) else { return }
         member.lane?.close()
+        waitingRoom.leave(allOf: ObjectIdentifier(session))
         for (routeKey, route) in routes where routeKey.asker == ObjectIdentifier(session) {
             route.transfer?.abandon()
             route.owner.cancel(route.ownerStream, because: .cancelled)
@@ -149,6 +156,7 @@ actor Router: LoopActor {
     /// Takes no new sessions and requests, and tells all works to come back later.
     func drain(within limit: TimeAmount) {
         isDraining = true
+        endWaits()
         for session in membership.sessions {
             session.assumeIsolated { $0.drain(within: limit, reconnect: 1000, "the relay is shutting down") }
         }
@@ -191,7 +199,10 @@ extension Router: SessionDelegate {
 
     nonisolated func session(_ session: Session, cancelled stream: StreamID, because code: ErrorCode) {
         assumeIsolated { router in
-            guard let route = router.routes[RouteKey(asker: ObjectIdentifier(session), stream: stream)] else { return }
+            let routeKey = RouteKey(asker: ObjectIdentifier(session), stream: stream)
+            guard let route = router.routes[routeKey], route.wait == nil else {
+                return router.cancelWait(routeKey, of: session, because: code)
+            }
             route.transfer?.cancel()
             route.owner.cancel(route.ownerStream, because: code)
         }
@@ -201,6 +212,10 @@ extension Router: SessionDelegate {
         assumeIsolated { router in
             router.membership.member(of: session)?.lane?.grant(limit, to: stream)
         }
+    }
+
+    nonisolated func session(_ session: Session, received goAway: GoAway) {
+        assumeIsolated { $0.membership.update(session) { $0.isLeaving = true } }
     }
 
     nonisolated func sessionEnded(_ session: Session, _ error: BatonError) {

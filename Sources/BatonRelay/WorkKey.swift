@@ -20,7 +20,7 @@ struct WorkKey: Hashable, Sendable {
         }
     }
 
-    private init(trustDomain: String, app: WorkName, work: WorkName) {
+    init(trustDomain: String, app: WorkName, work: WorkName) {
         self.trustDomain = trustDomain
         self.app = app
         self.work = work

@@ -37,9 +37,7 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(help: "The Unix socket; ROOT/.baton/agent.sock if not given. [$BATON_SOCKET]", completion: .file())
     var socket: String?
 
-    @Option(help: "Seconds that the first connection to the relay may take: 60 if not given. [$BATON_CONNECT_WITHIN]")
-    var connectWithin: Int?
-
+    @OptionGroup var limits: AgentLimits
     @OptionGroup var certificates: CertificateOptions
     @OptionGroup var log: LogOptions
 
@@ -73,12 +71,7 @@ struct AgentCommand: AsyncParsableCommand {
         configuration.shares = try declared.map { try SharedPath.parse($0) }
         configuration.servesReadOnly = try serveReadOnly || Fallback.flag("BATON_SERVE_READ_ONLY")
         configuration.socket = socket ?? Fallback.string("BATON_SOCKET")
-        if let seconds = try connectWithin ?? Fallback.integer("BATON_CONNECT_WITHIN") {
-            guard (1...86_400).contains(seconds) else {
-                throw ValidationError("--connect-within takes 1 to 86400 seconds")
-            }
-            configuration.connectWithin = .seconds(seconds)
-        }
+        try limits.apply(to: &configuration)
         configuration.command = command
         configuration.software = "baton-agent/\(batonVersion)"
         return configuration

@@ -2,12 +2,12 @@ import ArgumentParser
 import Foundation
 import UnixSignals
 
-/// Measures Baton's real programs on loopback, beside plain C (`baton-yardstick`) and `cp`, in the same run.
+/// Measures Baton's real programs on loopback, beside plain C (`baton-yardstick`), `rsync` over ssh and `cp`, in the same run.
 @main
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "baton-bench",
-        abstract: "Measures Baton on loopback beside plain C over blocking OpenSSL and cp.",
+        abstract: "Measures Baton on loopback beside plain C over blocking OpenSSL, rsync and cp.",
         discussion: """
             Figures hold for this machine at this moment; the ratios travel better. Build everything with \
             `swift build -c release` first, and let nothing else run. The files should fit in memory three times.
@@ -18,6 +18,9 @@ struct Bench: AsyncParsableCommand {
 
     @Option(help: "Size of the second, large file of the memory measurement.")
     var memorySize = ByteCount(4 << 30)
+
+    @Option(help: "How many small files; ten times as many in the tree whose first file is timed.")
+    var files = 10_000
 
     @Option(help: "How often each transfer is repeated, alternating with what it is compared to.")
     var rounds = 3
@@ -39,6 +42,7 @@ struct Bench: AsyncParsableCommand {
 
     func validate() throws {
         guard (1...100).contains(rounds) else { throw ValidationError("--rounds must be 1 to 100") }
+        guard (100...1_000_000).contains(files) else { throw ValidationError("--files must be 100 to 1000000") }
     }
 
     func run() async throws {
@@ -65,7 +69,9 @@ struct Bench: AsyncParsableCommand {
                 case .throughput: try await measureThroughput(on: stage, size: size, rounds: rounds)
                 case .memory: try await measureMemory(on: stage, large: memorySize)
                 case .latency: try await measureLatency(on: stage, loadSize: size)
-                case .small: try await measureSmallFiles(on: stage, rounds: rounds)
+                case .beside: try await measureBeside(on: stage, loadSize: size, rounds: rounds)
+                case .small: try await measureSmallFiles(on: stage, files: files, rounds: rounds)
+                case .first: try await measureFirstFile(on: stage, files: 10 * files, rounds: rounds)
                 }
             }
             tables.append(table)
@@ -76,7 +82,7 @@ struct Bench: AsyncParsableCommand {
 }
 
 enum Scenario: String, CaseIterable, ExpressibleByArgument {
-    case throughput, memory, latency, small
+    case throughput, memory, latency, beside, small, first
 }
 
 /// Says on stderr what is being done, for the person who waits.

@@ -24,6 +24,12 @@ struct RelayCommand: AsyncParsableCommand {
         help: "Directory for what ended works leave behind; made if missing. [$BATON_STORE]", completion: .directory)
     var store: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "How long transfers may go on once the relay is to end: 10 if not given. [$BATON_DRAIN_WITHIN]",
+            valueName: "seconds"))
+    var drainWithin: Int?
+
     @OptionGroup var certificates: CertificateOptions
     @OptionGroup var log: LogOptions
 
@@ -48,6 +54,9 @@ struct RelayCommand: AsyncParsableCommand {
         let credentials = TLSCredentials(authorities: files.authority, certificate: files.certificate, key: files.key)
         var configuration = Relay.Configuration(
             address: address, credentials: credentials, bulkThreads: Machine.cores - 1)
+        if let seconds = try Fallback.number(drainWithin, flag: "--drain-within", "BATON_DRAIN_WITHIN", in: 0...30) {
+            configuration.drainSeconds = Int64(seconds)
+        }
         configuration.software = "baton-relay/\(batonVersion)"
         let relay = Relay(configuration, logger: Daemon.logger("baton-relay", level: try log.level()))
         let signals = await Daemon.endingSignals()

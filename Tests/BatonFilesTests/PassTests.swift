@@ -190,7 +190,8 @@ import Testing
         #expect(throws: BatonError.self, sourceLocation: sourceLocation) { try writer.publish() }
         #expect(writer.resumePoint == nil, sourceLocation: sourceLocation)
         writer.discard()
-        #expect(try bench.run("ls receiver; ls outside; cat outside/f") == "f\nprecious\n", sourceLocation: sourceLocation)
+        #expect(
+            try bench.run("ls receiver; ls outside; cat outside/f") == "f\nprecious\n", sourceLocation: sourceLocation)
         #expect(try bench.leftovers == "", sourceLocation: sourceLocation)
     }
 

@@ -21,11 +21,19 @@ extension TreeReader {
     }
 }
 
-/// A clock whose steady half stands still until it is told to go on, so that minutes pass in no time.
+/// A clock that stands still until it is told to go on, so that minutes pass in no time, and a slow machine makes no difference.
 final class HandClock: Sendable {
     private let milliseconds = Atomic(0)
+    private let wall: Timestamp
+
+    /// - Parameter wall: what files are compared with; with the default all are from the future, so that each waits once.
+    init(wall: Timestamp = Timestamp(seconds: 0, nanoseconds: 0)) { self.wall = wall }
+
     func advance(_ milliseconds: Int) { self.milliseconds.add(milliseconds, ordering: .relaxed) }
-    var clock: ReaderClock { ReaderClock(steady: { self.milliseconds.load(ordering: .relaxed) }) }
+
+    var clock: ReaderClock {
+        ReaderClock(wall: { [wall] in wall }, steady: { self.milliseconds.load(ordering: .relaxed) })
+    }
 }
 
 struct Flaw: Error { let what: String }
@@ -190,6 +198,11 @@ final class Reading {
 extension Bench {
     /// A name that nothing else has.
     var name: String { String(top[(top.lastIndex(of: "/").map(top.index(after:)) ?? top.startIndex)...]) }
+
+    /// When something of the origin was last changed.
+    func changeTime(of path: String) throws -> Timestamp {
+        try Descriptor.place(of: FileName(Array("\(originRoot)/\(path)".utf8))).status().changed
+    }
 
     func reading(
         _ path: String, attributes: Bool = false, resume: ResumePoint? = nil, clock: ReaderClock = ReaderClock()

@@ -28,9 +28,14 @@ import Testing
 
     /// Every kind of entry, modes that keep their owner out, several pieces, holes at the start, in the middle and at the end.
     private static func mixedTree() throws -> [Message] {
-        func bytes(_ count: Int, _ seed: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ seed) } }
-        var tree = try Script.directory("", mode: 0o555) + Script.file("a", "first") + Script.directory("b", mode: 0o500)
-        tree += try Script.file("b/0", mode: 0) + Script.directory("b/c", mode: 0) + Script.file("b/c/f", "deep", mode: 0o400)
+        func bytes(_ count: Int, _ seed: Int) -> [UInt8] {
+            (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ seed) }
+        }
+        var tree =
+            try Script.directory("", mode: 0o555) + Script.file("a", "first") + Script.directory("b", mode: 0o500)
+        tree +=
+            try Script.file("b/0", mode: 0) + Script.directory("b/c", mode: 0)
+            + Script.file("b/c/f", "deep", mode: 0o400)
         tree += try Script.link("b/l", "/etc/passwd") + Script.hardLink("b/m", "b/c/f") + Script.skipped("b/s")
         tree += try Script.open("big", size: 9000, mode: 0o400)
         tree += [
@@ -44,7 +49,8 @@ import Testing
         tree += [
             .entry(
                 TreeEntry(
-                    kind: .file, mode: 0o640, size: 5000, modified: Script.time, path: try PathName("hole"), isLast: true))
+                    kind: .file, mode: 0o640, size: 5000, modified: Script.time, path: try PathName("hole"),
+                    isLast: true))
         ]
         return tree
     }
@@ -229,7 +235,9 @@ import Testing
     @Test func `a journal is gone before the first change that it does not know of`() throws {
         let writer = try freshWriter()
         for message in try Script.directory("") + Script.open("f", size: 4 << 20) { try writer.receive(message) }
-        for piece in UInt64(0)..<3 { try writer.receive(Script.chunk(piece << 19, Array(repeating: 1, count: 1 << 19))) }
+        for piece in UInt64(0)..<3 {
+            try writer.receive(Script.chunk(piece << 19, Array(repeating: 1, count: 1 << 19)))
+        }
         #expect(try bench.run("ls receiver/.baton/stages | wc -l") == "2\n")
         try writer.receive(Script.file("f")[0])
         #expect(try bench.run("ls receiver/.baton/stages | wc -l") == "1\n")
@@ -264,7 +272,8 @@ import Testing
         let origin = ScriptedOrigin(tree: try ResumeTests.mixedTree())
         _ = try receive(12, of: origin)
         let writer = try freshWriter()
-        let rest = origin.stream(from: writer.resumePoint).dropLast() + (try Script.again(1) + Script.file("a", "FIRST!"))
+        let rest =
+            origin.stream(from: writer.resumePoint).dropLast() + (try Script.again(1) + Script.file("a", "FIRST!"))
         for message in rest + Script.end(of: Array(rest)) { try writer.receive(message) }
         let publication = try writer.publish()
         #expect(publication.resumedBytes < Script.bytes(of: origin.tree.prefix(12)))
@@ -329,7 +338,9 @@ import Testing
     }
 
     @Test func `a stage that is not what its journal says is not believed`() throws {
-        let origin = ScriptedOrigin(tree: try Script.directory("") + Script.file("a", "abc") + Script.directory("d") + Script.open("z", size: 9000) + [Script.chunk(0, Array(repeating: 1, count: 600))])
+        let origin = ScriptedOrigin(
+            tree: try Script.directory("") + Script.file("a", "abc") + Script.directory("d")
+                + Script.open("z", size: 9000) + [Script.chunk(0, Array(repeating: 1, count: 600))])
         for damage in [
             "rm a", "echo longer > a", "rmdir d", "rm -r d; ln -s .. d", "truncate -s 1 z", "rm z; mkfifo z",
             "cd ..; cp -r $OLDPWD x; rm -r $OLDPWD; mv x $OLDPWD",
@@ -345,7 +356,8 @@ import Testing
     @Test func `a journal of another start of the machine, or of garbage, is not believed`() throws {
         let origin = ScriptedOrigin(tree: try Script.directory("") + Script.file("a", "abc"))
         for damage in [
-            "printf X | dd of=FILE bs=1 seek=30 conv=notrunc status=none", "head -c 300 /dev/urandom > FILE", ": > FILE",
+            "printf X | dd of=FILE bs=1 seek=30 conv=notrunc status=none", "head -c 300 /dev/urandom > FILE",
+            ": > FILE",
             "printf '\\xff' | dd of=FILE conv=notrunc status=none", "rm FILE; mkdir FILE",
         ] {
             _ = try receive(100, of: origin)
@@ -357,7 +369,8 @@ import Testing
         }
     }
 
-    @Test func `the old content that publishing leaves under the stage's name is never taken for partial data`() throws {
+    @Test func `the old content that publishing leaves under the stage's name is never taken for partial data`() throws
+    {
         let origin = ScriptedOrigin(tree: try Script.directory("") + Script.file("a", "new"))
         try bench.run("mkdir receiver/copy; echo ol > receiver/copy/a")
         let path = bench.receiverRoot

@@ -37,7 +37,8 @@ enum Script {
     ) throws -> [Message] {
         [
             .entry(
-                TreeEntry(kind: .directory, mode: mode, modified: time, path: try PathName(path), attributes: attributes))
+                TreeEntry(
+                    kind: .directory, mode: mode, modified: time, path: try PathName(path), attributes: attributes))
         ]
     }
 

@@ -53,6 +53,14 @@ public final class AgentClient: Sendable {
         return (exists, source)
     }
 
+    /// Waits until there is something at the path: a file that was closed after writing or renamed into place, or what is there already.
+    /// Its work need not be there yet.
+    ///
+    /// - Throws: ``BatonError`` `deadline`, saying whether the path or its work was missing; `notShared` at once.
+    public func wait(for reference: Reference, within limit: Duration) async throws(BatonError) {
+        guard case .exists(true, _) = try await ask(.wait, reference, limit) else { throw oddAnswer }
+    }
+
     /// What is at the path, at its origin, now.
     ///
     /// - Parameter digest: also the digest of chapter 11, which takes reading all of it.
@@ -75,15 +83,13 @@ public final class AgentClient: Sendable {
     /// Copies what the path leads to onto this machine.
     ///
     /// - Parameters:
-    ///   - destination: where to; absolute. `nil`: the agent's place for it.
-    ///   - overwrite: replace what is there.
+    ///   - destination: where to, and how.
     ///   - onProgress: called about once a second.
     public func get(
-        _ reference: Reference, to destination: PathName? = nil, overwrite: Bool, within limit: Duration,
+        _ reference: Reference, to destination: Request.Destination = Request.Destination(), within limit: Duration,
         onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(BatonError) -> Fetched {
-        let place = Request.Destination(path: destination ?? .root, overwrite: overwrite)
-        guard case .fetch(let fetched) = try await ask(.fetch(place), reference, limit, onProgress) else {
+        guard case .fetch(let fetched) = try await ask(.fetch(destination), reference, limit, onProgress) else {
             throw oddAnswer
         }
         return fetched

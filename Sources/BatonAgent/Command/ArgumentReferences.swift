@@ -28,10 +28,9 @@ struct ArgumentReferences: Sendable {
     private func fetch(_ origin: WorkName, _ path: PathName) async throws(BatonError) -> FilePath {
         if origin == fetcher.work { return fetcher.folder.ownPath(path) }
         let place = fetcher.defaultPlace(origin, path)
-        let order = Fetcher.Order(
-            origin: origin, path: path, destination: place, overwrite: true, deadline: Limits.deadline.upperBound)
+        let order = FetchOrder(origin: origin, path: path, destination: place, overwrite: true)
         do throws(BatonError) {
-            let fetched = try await fetcher.fetch(order) { _ in }
+            let fetched = try await fetcher.fetch(order)
             logger.info(
                 "fetched",
                 metadata: ["path": "\(order.reference)", "bytes": "\(fetched.bytes)", "files": "\(fetched.files)"])

@@ -12,6 +12,8 @@ struct FetchDesk: Sendable {
             let order = try order(for: job.request)
             let fetched = try await fetcher.fetch(order) { action in
                 job.onCancel(action)
+            } onStall: { error in
+                job.reply(.error(error))
             } report: { progress in
                 job.session.send(progress, on: job.stream)
             }
@@ -21,7 +23,7 @@ struct FetchDesk: Sendable {
         }
     }
 
-    private func order(for request: Request) throws(BatonError) -> Fetcher.Order {
+    private func order(for request: Request) throws(BatonError) -> FetchOrder {
         guard case .fetch(let destination) = request.operation else {
             throw BatonError(.internal, "no FETCH came to where they are answered")
         }
@@ -34,8 +36,9 @@ struct FetchDesk: Sendable {
         let place =
             destination.path.isRoot
             ? fetcher.defaultPlace(origin, request.path) : FilePath(bytes: destination.path.bytes)
-        return Fetcher.Order(
+        return FetchOrder(
             origin: origin, path: request.path, destination: place, overwrite: destination.overwrite,
-            deadline: request.deadline)
+            attributes: destination.attributes, strict: destination.strict, durable: destination.durable,
+            wait: destination.wait, stall: destination.stall, deadline: request.deadline)
     }
 }

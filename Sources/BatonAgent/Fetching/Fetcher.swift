@@ -1,11 +1,9 @@
 import BatonFiles
 import BatonProtocol
 import BatonTransport
-import NIOCore
-import Synchronization
 import SystemPackage
 
-/// Gets a path of another work to this machine.
+/// Gets paths of other works to this machine.
 struct Fetcher: Sendable {
     let folder: WorkFolder
     let locks: DestinationLocks
@@ -13,21 +11,10 @@ struct Fetcher: Sendable {
     /// The threads that write files.
     let executor: BlockingExecutor
     let work: WorkName
-
-    /// Lane payload that the relay may send ahead of what was written.
-    private static let window: UInt64 = 8 << 20
-
-    /// What to get, and where to.
-    struct Order: Sendable {
-        var origin: WorkName
-        var path: PathName
-        var destination: FilePath
-        var overwrite: Bool
-        /// All of it must be done in this time, in milliseconds.
-        var deadline: UInt32
-
-        var reference: Reference { Reference(origin: origin, path: path) }
-    }
+    /// How many entries of a tree are taken.
+    let maxEntries: UInt64
+    /// How much data of interrupted transfers is kept.
+    let partialBytes: UInt64
 
     /// The place of a path of another work unless one is named.
     func defaultPlace(_ origin: WorkName, _ path: PathName) -> FilePath {
@@ -37,127 +24,84 @@ struct Fetcher: Sendable {
     /// Transfers and publishes. A failure leaves the destination as it was.
     ///
     /// - Parameters:
-    ///   - job: whoever wants it, and may no longer want it.
-    ///   - report: told about once a second how far it is.
+    ///   - onCancel: given what to do when the result is no longer wanted.
+    ///   - onStall: told why the transfer is given up, at once, even if the disk holds its task back.
+    ///   - report: told once a second how far it is.
     func fetch(
-        _ order: Order, onCancel: (@escaping @Sendable (BatonError) -> Void) -> Void = { _ in },
-        report: @escaping @Sendable (Progress) -> Void
+        _ order: FetchOrder, onCancel: (@escaping @Sendable (BatonError) -> Void) -> Void = { _ in },
+        onStall: @escaping @Sendable (BatonError) -> Void = { _ in },
+        report: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(BatonError) -> Fetched {
         let lock = try locks.acquire(order.destination)
         defer { withExtendedLifetime(lock) {} }
-        let inbox = Inbox<Frame>()
-        onCancel { inbox.finish($0) }
-        let meter = ProgressMeter()
-        do {
-            return try await withThrowingTaskGroup(of: Fetched?.self) { group in
-                group.addTask(executorPreference: executor) { try await receive(order, inbox, meter) }
-                group.addTask {
-                    try await watch(order, inbox, meter, report)
-                    return nil
-                }
-                // The watch never ends by itself but by failing, and then the inbox makes the other end too.
-                while let outcome = try await group.next() {
-                    guard let fetched = outcome else { continue }
+        let meter = TransferMeter()
+        let cancellation = Inbox<Never>()
+        onCancel { cancellation.finish($0) }
+        let result = await withTaskGroup(of: Result<Fetched?, BatonError>.self, returning: Outcome.self) { group in
+            group.addTask(executorPreference: executor) {
+                let transfer = FetchTransfer(order: order, fetcher: self, meter: meter)
+                do throws(BatonError) { return .success(try await transfer.run()) } catch { return .failure(error) }
+            }
+            group.addTask { .failure(await watch(order, meter, onStall, report)) }
+            group.addTask {
+                do throws(BatonError) { _ = try await cancellation.next() } catch { return .failure(error) }
+                return .success(nil)
+            }
+            // Whatever fails first stops the others; a tree that was published all the same counts.
+            var failure: BatonError?
+            while let outcome = await group.next() {
+                switch outcome {
+                case .success(nil): continue
+                case .success(let fetched?):
                     group.cancelAll()
-                    return fetched
-                }
-                throw BatonError(.internal, "a transfer ended without a result", path: order.path)
-            }
-        } catch let error as BatonError {
-            throw error
-        } catch {
-            throw BatonError(.cancelled, "the get of \(order.reference) was cancelled", path: order.path)
-        }
-    }
-
-    private func receive(_ order: Order, _ inbox: Inbox<Frame>, _ meter: ProgressMeter) async throws(BatonError)
-        -> Fetched
-    {
-        let writer = try TreeWriter(
-            destination: order.destination, overwrite: order.overwrite, folder: folder,
-            order: TreeWriter.Order(source: order.reference))
-        let session = try await link.current()
-        let lane = try await link.openLane()
-        let request = Request(
-            .get(GetOptions(credit: Fetcher.window)), deadline: order.deadline, origin: order.origin, path: order.path)
-        let opened = await session.open(request) { stream in
-            lane.expect(stream, window: Fetcher.window, .deliver(inbox))
-        } onEvent: { event in
-            switch event {
-            case .progress, .report: break
-            case .reply(.error(let error)), .lost(let error): inbox.finish(error)
-            case .reply: inbox.finish(BatonError(.internal, "a get was answered with something else"))
-            }
-        }
-        guard let stream = opened else {
-            throw BatonError(.busy, "too many requests are under way; try again", path: order.path)
-        }
-        do throws(BatonError) {
-            while let batch = try await inbox.next() {
-                for frame in batch {
-                    try inbox.checkOpen()
-                    try writer.receive(frame)
-                    meter.set(writer.progress)
-                    lane.consumed(frame.payload.readableBytes, of: stream)
+                    return .success(fetched)
+                case .failure(let error):
+                    failure = failure ?? error
+                    group.cancelAll()
                 }
             }
-            return try Fetched(writer.publish(), destination: order.destination)
-        } catch {
-            lane.redirect(stream, .discard)
-            session.cancel(stream, because: error.code)
-            writer.discard()
-            throw error
+            return .failure(failure ?? BatonError(.internal, "a transfer ended without a result", path: order.path))
         }
+        return try result.get()
     }
 
-    /// Reports once a second, and ends a transfer that gets nowhere.
+    private typealias Outcome = Result<Fetched, BatonError>
+
+    /// Reports once a second.
+    ///
+    /// - Returns: why the transfer must end: it took longer than allowed, or nothing moves any more.
     private func watch(
-        _ order: Order, _ inbox: Inbox<Frame>, _ meter: ProgressMeter, _ report: @Sendable (Progress) -> Void
-    ) async throws {
-        var last = Progress(bytesIn: 0, bytesOut: 0, entries: 0, waiting: .origin)
-        var stalled = 0
-        for second in 1... {
-            try await Task.sleep(for: .seconds(1))
-            let now = meter.value
-            stalled = now == last ? stalled + 1 : 0
-            last = now
-            report(now)
-            if stalled >= Int(Limits.defaultStall) / 1000 {
-                inbox.finish(
-                    BatonError(
-                        .deadline, "nothing of \(order.reference) has come for \(Limits.defaultStall / 1000) seconds",
-                        path: order.path))
-            } else if second >= Int(order.deadline) / 1000 {
-                inbox.finish(
-                    BatonError(.deadline, "the get of \(order.reference) took longer than allowed", path: order.path))
+        _ order: FetchOrder, _ meter: TransferMeter, _ onStall: @Sendable (BatonError) -> Void,
+        _ report: @Sendable (Progress) -> Void
+    ) async -> BatonError {
+        var stall = StallWatch()
+        for second in 1...Int(Limits.deadline.upperBound / 1000) {
+            do { try await Task.sleep(for: .seconds(1)) } catch { break }
+            let (sample, note) = meter.tick()
+            stall.tick(sample)
+            report(
+                Progress(
+                    bytesIn: sample.bytes, bytesOut: sample.bytes, entries: sample.entries,
+                    waiting: stall.stalledTicks > 1 || sample.isPatient ? stall.culprit : .nothing, note: note))
+            if stall.stalledTicks * 1000 >= Int(order.stall) {
+                let error = stalled(order, stall, meter.interruption)
+                onStall(error)
+                return error
             }
+            if second >= Int(order.deadline) / 1000 { break }
         }
+        return BatonError(.deadline, "the get of \(order.reference) took longer than allowed", path: order.path)
     }
-}
 
-/// How far a transfer is, told by the task that writes and read by the one that reports.
-private final class ProgressMeter: Sendable {
-    private let counts = Mutex(TreeEnd(entries: 0, bytes: 0, skipped: 0))
-
-    func set(_ counts: TreeEnd) { self.counts.withLock { $0 = counts } }
-
-    var value: Progress {
-        let counts = counts.withLock { $0 }
-        let entries = counts.entries + counts.skipped
-        return Progress(bytesIn: counts.bytes, bytesOut: counts.bytes, entries: entries, waiting: .origin)
-    }
-}
-
-extension Fetched {
-    init(_ publication: Publication, destination: FilePath) throws(BatonError) {
-        self.init(
-            kind: publication.kind, isAtomic: publication.isAtomic, bytes: publication.bytes, files: publication.files,
-            destination: try PathName(destination), skipped: publication.skippedCount, listed: publication.skipped)
-    }
-}
-
-extension PathName {
-    init(_ path: FilePath) throws(BatonError) {
-        do { try self.init(resolving: path.bytes) } catch { throw BatonError(.usage, "\(error)") }
+    private func stalled(_ order: FetchOrder, _ stall: StallWatch, _ interruption: BatonError?) -> BatonError {
+        let kept = "what has come is kept for a while: get it again to go on from there"
+        if var error = interruption {
+            error.message += "; it did not come back within \(stall.stalledTicks) seconds; \(kept)"
+            return error
+        }
+        return BatonError(
+            .deadline,
+            "nothing of \(order.reference) has moved for \(stall.stalledTicks) seconds; what holds it up is \(stall.culprit.name); \(kept)",
+            path: order.path)
     }
 }

@@ -17,6 +17,7 @@ actor RelayLink: LoopActor {
     private var session: Session?
     private var ticket: [UInt8]?
     private var lane: Lane?
+    private var sessionWaiters: [Inbox<Session>] = []
     private var laneWaiters: [Inbox<Lane>] = []
     private var isDialingLane = false
     private var isDraining = false
@@ -58,6 +59,8 @@ actor RelayLink: LoopActor {
                 let (session, ticket) = try await dialer.openSession(on: loop, delegate: self)
                 (self.session, self.ticket) = (session, ticket)
                 hasConnected = true
+                sessionWaiters.forEach { $0.push([session]) }
+                sessionWaiters = []
                 backoff.reset()
                 logger.info(
                     "connected to the relay",
@@ -112,6 +115,16 @@ actor RelayLink: LoopActor {
         guard reconnectHint == nil else {
             throw BatonError(.unreachable, "the relay at \(dialer.address) is shutting down; try again when it is back")
         }
+        return session
+    }
+
+    /// The open session, or the next one; whoever waits decides for how long, by cancelling the task.
+    func nextSession() async throws(BatonError) -> Session {
+        if let session = try? current() { return session }
+        let connected = Inbox<Session>()
+        sessionWaiters.append(connected)
+        defer { sessionWaiters.removeAll { $0 === connected } }
+        guard let session = try await connected.next()?.first else { return try current() }
         return session
     }
 
@@ -190,6 +203,9 @@ extension RelayLink: SessionDelegate {
         // What is in memory is answered here and now; the rest may wait for a disk.
         if request.operation == .exists, let exists = files.existsInMemory(request.path) {
             return session.reply(.exists(exists, source: .live), on: stream)
+        }
+        if request.operation == .wait, files.existsInMemory(request.path) == true {
+            return session.reply(.exists(true, source: .live), on: stream)
         }
         jobs.add(request, session: session, stream: stream)
     }

@@ -48,7 +48,7 @@ final class Job: Sendable {
     }
 }
 
-/// The jobs that are under way, to be found again when they are cancelled, and the queue of those that wait for a task.
+/// The jobs that are under way, to be found again when they are cancelled, and the queues of those that wait for a task.
 final class JobList: Sendable {
     private struct Key: Hashable {
         let session: ObjectIdentifier
@@ -56,12 +56,25 @@ final class JobList: Sendable {
     }
 
     let queue = JobQueue()
+    /// WAIT requests: they may take a day, and are kept from the workers that serve the others.
+    let waits = Inbox<Job>()
     private let running = Mutex<[Key: Job]>([:])
+    /// Why nobody is to wait any more.
+    private let waitsEnd = Mutex<BatonError?>(nil)
 
     func add(_ request: Request, session: Session, stream: StreamID) {
         let job = Job(request, session: session, stream: stream)
         running.withLock { $0[Key(session: ObjectIdentifier(session), stream: stream)] = job }
-        queue.push(job)
+        guard request.operation == .wait else { return queue.push(job) }
+        if let error = waitsEnd.withLock({ $0 }) { job.cancel(error) }
+        waits.push([job])
+    }
+
+    /// Whoever waits for a path, and whoever comes to wait, is told that there is no use.
+    func endWaits(_ error: BatonError) {
+        waitsEnd.withLock { $0 = error }
+        let waiting = running.withLock { $0.values.filter { $0.request.operation == .wait } }
+        for job in waiting { job.cancel(error) }
     }
 
     func remove(_ job: Job) {

@@ -15,9 +15,16 @@ actor LocalDesk: LoopActor {
     private nonisolated let software: String
 
     /// Requests that were passed on, by the local stream.
-    private var passedOn: [Key: (session: Session, stream: StreamID)] = [:]
+    private var passedOn: [Key: Onward] = [:]
     private var sessions: [ObjectIdentifier: Session] = [:]
     private var lastSession: UInt64 = 0
+
+    private struct Onward {
+        let asker: Session
+        let request: Request
+        let session: Session
+        let stream: StreamID
+    }
 
     private struct Key: Hashable {
         let session: ObjectIdentifier
@@ -78,13 +85,14 @@ actor LocalDesk: LoopActor {
             guard let opened else {
                 throw BatonError(.busy, "too many requests are under way; try again", path: request.path)
             }
-            passedOn[key] = (relay, opened)
+            passedOn[key] = Onward(asker: session, request: request, session: relay, stream: opened)
         } catch {
             session.reply(.error(error), on: stream)
         }
     }
 
     private func passBack(_ event: StreamEvent, _ key: Key, _ session: Session) {
+        guard passedOn[key] != nil else { return }
         switch event {
         case .progress, .report: return
         case .reply(let reply): session.reply(reply, on: key.stream)
@@ -107,6 +115,15 @@ actor LocalDesk: LoopActor {
         for (key, onward) in passedOn where key.session == ObjectIdentifier(session) {
             onward.session.cancel(onward.stream, because: .cancelled)
             passedOn[key] = nil
+        }
+    }
+
+    /// Tells those who wait for paths of other works that there is no use: a wait must not hold up the agent's end.
+    func endWaits(_ error: BatonError) {
+        for (key, onward) in passedOn where onward.request.operation == .wait {
+            passedOn[key] = nil
+            onward.session.cancel(onward.stream, because: .cancelled)
+            onward.asker.reply(.error(error), on: key.stream)
         }
     }
 

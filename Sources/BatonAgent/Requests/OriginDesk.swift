@@ -17,7 +17,7 @@ struct OriginDesk: Sendable {
     func serve(_ job: Job) async {
         do throws(BatonError) {
             if case .get(let options) = job.request.operation {
-                try await send(job, credit: options.credit)
+                try await send(job, options)
             } else {
                 job.reply(try answer(job))
             }
@@ -26,12 +26,9 @@ struct OriginDesk: Sendable {
         }
     }
 
-    /// Whoever asked may ask many works: the sentence names this one.
     private func ownersWords(_ error: BatonError, _ job: Job) -> BatonError {
         if job.request.operation == .share { return error }
-        var error = error.said(by: .owner)
-        error.message = "work '\(work)' says: \(error.message)"
-        return error
+        return error.said(byOwner: work)
     }
 
     private func answer(_ job: Job) throws(BatonError) -> Reply {
@@ -52,13 +49,14 @@ struct OriginDesk: Sendable {
     }
 
     /// Sends a tree on the lane. What goes wrong before the first byte is the caller's to report, on control.
-    private func send(_ job: Job, credit: UInt64) async throws(BatonError) {
-        let reader = try files.open(job.request.path, stream: job.stream)
+    private func send(_ job: Job, _ options: GetOptions) async throws(BatonError) {
+        let reader = try files.open(
+            job.request.path, stream: job.stream, attributes: options.attributes, resume: options.resume)
         let lane = try await link.openLane()
         let gate = SendGate(capacity: OriginDesk.sendAhead)
         job.onCancel { gate.fail($0) }
         lane.open(
-            job.stream, limit: credit,
+            job.stream, limit: options.credit,
             observer: OutflowObserver {
                 gate.leave($0)
             } ended: { error in
@@ -71,7 +69,7 @@ struct OriginDesk: Sendable {
                     try await gate.enter(burst.payload)
                     lane.enqueue(burst, on: job.stream)
                 case .pause(let milliseconds):
-                    try job.checkWanted()
+                    try await gate.enter(0)
                     try? await Task.sleep(for: .milliseconds(milliseconds))
                 }
             }
@@ -81,5 +79,14 @@ struct OriginDesk: Sendable {
                 metadata: ["path": "\(job.request.reference)", "code": "\(error.code.name)"])
             lane.end(job.stream, with: ownersWords(error, job))
         }
+    }
+}
+
+extension BatonError {
+    /// The same as whoever asked many works should hear it: the sentence names this one.
+    func said(byOwner work: WorkName) -> BatonError {
+        var error = said(by: .owner)
+        error.message = "work '\(work)' says: \(error.message)"
+        return error
     }
 }

@@ -17,11 +17,14 @@ final class Descriptor: Sendable {
 
     /// Closes now, and hears what the file system only says then (a quota over the network).
     func close() throws(Errno) {
-        let number = storage.exchange(-1, ordering: .relaxed)
+        let number = release()
         guard number >= 0, Glibc.close(number) != 0 else { return }
         let reason = Errno(rawValue: errno)
         if reason != .interrupted { throw reason }
     }
+
+    /// Gives the number away: it is not closed here any more.
+    func release() -> CInt { storage.exchange(-1, ordering: .relaxed) }
 }
 
 // MARK: Opening
@@ -75,7 +78,8 @@ extension Descriptor {
         _ = try systemCall { mkdirat(number, name.cString, mode) }
     }
 
-    private var procName: FileName { FileName("/proc/self/fd/\(number)".utf8) }
+    /// A name by which the kernel finds exactly this file.
+    var procName: FileName { FileName("/proc/self/fd/\(number)".utf8) }
 
     /// The absolute path of what this stands for, as the kernel knows it now.
     func realPath() throws(Errno) -> [UInt8] {
@@ -122,6 +126,9 @@ extension Descriptor {
     }
 
     func target(ofLink name: FileName) throws(Errno) -> [UInt8] { try number.readLink(name) }
+
+    /// The target of the link that this place holder stands for.
+    func targetOfLink() throws(Errno) -> [UInt8] { try number.readLink("") }
 
     /// Fills the start of `memory` from `offset`; fewer bytes than asked for only at the end of the file.
     func read(into memory: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {

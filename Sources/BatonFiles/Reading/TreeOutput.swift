@@ -61,6 +61,7 @@ struct TreeOutput {
         }
         openPass()
         burst.append(message, stream: stream)
+        Moment.entryRead()
         if case .entry = message { counts.entries += 1 } else { counts.skipped += 1 }
         return false
     }
@@ -72,9 +73,13 @@ struct TreeOutput {
 
     mutating func sendChunk(of file: inout FileReading) throws(FileFault) {
         counts.bytes += UInt64(try burst.appendChunk(of: &file, stream: stream))
+        Moment.chunkRead()
     }
 
-    mutating func sendEnd() { burst.append(.end(counts), stream: stream) }
+    mutating func sendEnd() {
+        Moment.beforeEnd()
+        burst.append(.end(counts), stream: stream)
+    }
 
     private mutating func openPass() {
         guard !passIsOpen else { return }

@@ -131,12 +131,14 @@ public final class TreeReader {
     }
 
     private func walkOn() throws(FileFault) {
-        switch try walk?.next() {
+        // The first walk opens every file: its descriptor tells what it is.
+        switch try walk?.next(looksAtFiles: walks > 0 || output.isComparing) {
         case .directory:
             guard let child = try walk?.openDirectory() else { return }
             activity = .entering(child, Settling())
         case .left: announced.removeLast()
         case .file(let status): try found(file: status)
+        case .listedFile: try open()
         case .link(let status): try found(link: status)
         case .skipped(let reason, let status): try found(status, skippedFor: reason)
         case .vanished: break
@@ -236,26 +238,35 @@ public final class TreeReader {
     }
 
     private func found(file status: FileStatus) throws(FileFault) {
-        if let first = hardLinks.first(of: status) {
-            _ = try pass(status, target: first.path, version: first.version) { () throws(FileFault) in
-                var entry = try entry(.hardLink, status)
-                entry.version = first.version
-                entry.target = first.path
-                return .entry(entry)
-            }
-            return
-        }
+        if try passAsHardLink(status) { return }
         let isWhole = output.isComparing && output.resumeOffset == nil && !wantsAttributes
-        if isWhole || sent.holds(SentVersions.fingerprint(currentPath, version: status.version)) {
-            let goesOn = try pass(status) { () throws(FileFault) in
-                var entry = try entry(.file, status)
-                entry.size = status.size
-                return .entry(entry)
-            }
-            if goesOn { hardLinks.remember(status, path: currentPath) }
-        } else if let file = try walk?.openFile() {
-            activity = .opening(file, Settling())
+        guard isWhole || sent.holds(SentVersions.fingerprint(currentPath, version: status.version)) else {
+            return try open()
         }
+        let goesOn = try pass(status) { () throws(FileFault) in
+            var entry = try entry(.file, status)
+            entry.size = status.size
+            return .entry(entry)
+        }
+        if goesOn { hardLinks.remember(status, path: currentPath) }
+    }
+
+    /// - Returns: `false` if this is the first name of the file.
+    private func passAsHardLink(_ status: FileStatus) throws(FileFault) -> Bool {
+        guard let first = hardLinks.first(of: status) else { return false }
+        activity = .walking
+        _ = try pass(status, target: first.path, version: first.version) { () throws(FileFault) in
+            var entry = try entry(.hardLink, status)
+            entry.version = first.version
+            entry.target = first.path
+            return .entry(entry)
+        }
+        return true
+    }
+
+    private func open() throws(FileFault) {
+        guard let file = try walk?.openFile() else { return }
+        activity = .opening(file, Settling())
     }
 
     private func entry(_ kind: EntryKind, _ status: FileStatus) throws(FileFault) -> TreeEntry {
@@ -333,6 +344,7 @@ public final class TreeReader {
             activity = .walking
             return nil
         }
+        if try passAsHardLink(status) { return nil }
         if let wait = try wait(for: status, settling, { .opening(file, $0) }) { return wait }
 
         let attributes = try wantsAttributes ? EntryAttributes(of: file) : nil

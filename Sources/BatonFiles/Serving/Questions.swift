@@ -33,7 +33,7 @@ extension SharedFiles {
     /// - Parameters:
     ///   - digest: read everything, too, for the digest of chapter 11.
     ///   - checkpoint: called before each entry and each piece that is read; what it throws ends the walk (a deadline).
-    /// - Throws: ``BatonError`` as ``open(_:stream:)``, and whatever `checkpoint` throws.
+    /// - Throws: ``BatonError`` as ``open(_:stream:attributes:resume:)``, and whatever `checkpoint` throws.
     public func stat(
         _ path: PathName, digest: Bool, checkpoint: () throws(BatonError) -> Void = {}
     ) throws(BatonError) -> PathStatus {

@@ -43,6 +43,11 @@ public final class SharedFiles: Sendable {
         return exists
     }
 
+    /// Where the components of a path are looked up from.
+    func start(of path: PathName) throws(Errno) -> Descriptor {
+        path.isAbsolute ? try Descriptor.place(of: "/") : folder.directory
+    }
+
     /// What a requested path leads to.
     ///
     /// - Throws: ``BatonError`` `notShared`, `notFound`, `permission`

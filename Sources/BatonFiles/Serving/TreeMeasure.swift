@@ -47,7 +47,7 @@ struct TreeMeasure {
                     digest.update(target)
                     open.last?.add("l", 0o777, digest.finalize(), name.bytes)
                 case .skipped: break
-                case .vanished: throw .changed
+                case .vanished, .listedFile: throw .changed
                 }
             }
         } catch {

@@ -6,6 +6,7 @@ struct DirectoryNames {
     private struct Name {
         let start: Int
         let count: Int
+        let isFile: Bool
     }
 
     private var text: [CChar] = []
@@ -29,6 +30,9 @@ struct DirectoryNames {
         return text[name.start..<(name.start + name.count)].withUnsafeBufferPointer(FileName.init)
     }
 
+    /// Whether the directory itself says that this is a regular file; not every file system knows.
+    func isFile(_ index: Int) -> Bool { names[index].isFile }
+
     /// The index of the first name that comes after `name`, whether or not there is a `name`.
     func firstIndex(after name: [UInt8]) -> Int {
         var bounds = 0..<count
@@ -50,9 +54,10 @@ struct DirectoryNames {
             let length = Int(records.loadUnaligned(fromByteOffset: start + 16, as: UInt16.self))
             guard length > 19, start + length <= records.count else { return }
             let name = records[(start + 19)..<(start + length)].prefix { $0 != 0 }
+            let isFile = records[start + 18] == UInt8(DT_REG)
             start += length
             if name.elementsEqual(".".utf8) || name.elementsEqual("..".utf8) { continue }
-            names.append(Name(start: text.count, count: name.count))
+            names.append(Name(start: text.count, count: name.count, isFile: isFile))
             UnsafeRawBufferPointer(rebasing: name).withMemoryRebound(to: CChar.self) { text.append(contentsOf: $0) }
         }
     }

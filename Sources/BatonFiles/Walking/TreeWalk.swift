@@ -13,6 +13,8 @@ struct TreeWalk {
         case left
         /// A regular file: ``TreeWalk/openFile()`` opens it.
         case file(FileStatus)
+        /// A regular file by its directory's word; it was not looked at.
+        case listedFile
         /// A symbolic link: ``TreeWalk/linkTarget()`` says where to.
         case link(FileStatus)
         case skipped(SkipReason, FileStatus)
@@ -43,34 +45,43 @@ struct TreeWalk {
     }
 
     /// The next step; `nil` after the top has been left.
-    mutating func next() throws(FileFault) -> Step? {
+    ///
+    /// - Parameter looksAtFiles: `false` for a caller who opens each file anyway, and need not hear ``Step/file(_:)`` before.
+    mutating func next(looksAtFiles: Bool = true) throws(FileFault) -> Step? {
         while let directory = directories.current {
-            guard let name = nextName() else {
+            guard let (name, isFile) = nextName() else {
                 path.removeSubrange((directories.content?.pathLength ?? 0)...)
                 _ = try directories.pop()
                 return .left
             }
-            if let step = try step(to: name, in: directory) { return step }
+            guard try proceed(to: name) else { continue }
+            if isFile, !looksAtFiles { return .listedFile }
+            if let step = try look(in: directory) { return step }
         }
         return nil
     }
 
-    private mutating func nextName() -> FileName? {
-        directories.withContent { level -> FileName? in
+    private mutating func nextName() -> (name: FileName, isFile: Bool)? {
+        directories.withContent { level -> (name: FileName, isFile: Bool)? in
             guard level.next < level.names.count else { return nil }
             defer { level.next += 1 }
-            return level.names[level.next]
+            return (level.names[level.next], level.names.isFile(level.next))
         } ?? nil
     }
 
-    /// `nil` for what is hidden.
-    private mutating func step(to name: FileName, in directory: Descriptor) throws(FileFault) -> Step? {
-        if StageName.matches(name) { return nil }
+    /// - Returns: whether the name may be served.
+    private mutating func proceed(to name: FileName) throws(FileFault) -> Bool {
+        if StageName.matches(name) { return false }
         self.name = name
         path.removeSubrange((directories.content?.pathLength ?? 0)...)
         if !path.isEmpty { path.append(UInt8(ascii: "/")) }
         for character in name.cString.dropLast() { path.append(UInt8(bitPattern: character)) }
         guard path.count <= Limits.path, name.cString.count - 1 <= Limits.component else { throw .tooLong }
+        return true
+    }
+
+    /// `nil` for what is hidden.
+    private func look(in directory: Descriptor) throws(FileFault) -> Step? {
         guard let status = try present({ () throws(Errno) in try directory.status(of: name) }) else { return .vanished }
         switch status.kind {
         case .directory: return status.identity == hidden.baton ? nil : .directory(status)

@@ -51,7 +51,10 @@ struct IncomingTree {
             if order.pass > 0 { skipped.forget(entry) }
             let replaced = try builder.put(entry)
             resumedBytes -= min(resumedBytes, replaced)
-            if entry.path.isRoot { try beginJournal() }
+            if entry.path.isRoot {
+                Moment.stageMade()
+                try beginJournal()
+            }
             note(frame)
         case .chunk(let chunk):
             try builder.write(chunk)
@@ -65,7 +68,9 @@ struct IncomingTree {
             note(frame)
         case .keep(let path): try builder.keep(path)
         case .again: try builder.amend()
-        case .end: try builder.finish()
+        case .end:
+            try builder.finish()
+            Moment.endReceived()
         default: break
         }
         tellAttributes()

@@ -112,6 +112,7 @@ struct Journal {
             end += UInt64(batch.readableBytes)
             batch.clear()
             unwritten = 0
+            Moment.journalFlushed()
         } catch {
             isClosed = true
         }
@@ -219,7 +220,8 @@ struct JournalReader {
         let (file, position) = (file, fileEnd)
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { memory in
             do throws(Errno) {
-                let read = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: memory.prefix(room)), at: position)
+                let read = try file.read(
+                    into: UnsafeMutableRawBufferPointer(rebasing: memory.prefix(room)), at: position)
                 result = .success(read)
                 return read
             } catch {

@@ -61,8 +61,10 @@ struct Publisher {
         let directory = destination.directory
         let replaces = overwrite ? try destination.existing() != nil : false
         do throws(Errno) {
+            Moment.beforeExchange()
             try calls.rename(
                 directory, stage.name.fileName, destination.name, replaces ? .exchanging : .withoutReplacing)
+            Moment.afterExchange()
             return replaces ? .exchanged : .nothing
         } catch {
             guard error.meansNotOffered else { throw error }
@@ -86,7 +88,9 @@ struct Publisher {
         do throws(FileFault) {
             switch replacement {
             case .nothing: stage.forget()
-            case .exchanged: try stage.remove()
+            case .exchanged:
+                Moment.beforeRemoval()
+                try stage.remove()
             case .swapped(let swap):
                 stage.forget()
                 try swap.removeOld()

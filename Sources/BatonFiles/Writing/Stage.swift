@@ -1,3 +1,4 @@
+import BatonProtocol
 import Synchronization
 import SystemPackage
 
@@ -22,6 +23,7 @@ struct Stage {
             release()
             throw error
         }
+        Moment.stageRecorded()
     }
 
     /// The stage of an earlier get, in the directory where this destination lies now.
@@ -50,6 +52,7 @@ struct Stage {
     func forget() {
         try? folder.stages.removeFile(Journal.name(of: name.token))
         try? folder.stages.removeFile(FileName(name.token.utf8))
+        Moment.recordRemoved()
         release()
     }
 

@@ -69,6 +69,7 @@ struct StageBuilder {
         case .hardLink: try link(entry, name, in: parent)
         case .other: throw .system(.invalidArgument)
         }
+        Moment.entryMade()
     }
 
     private mutating func count(_ entry: TreeEntry) {
@@ -89,6 +90,7 @@ struct StageBuilder {
             }
             try result.get()
         }
+        Moment.chunkWritten()
         self.file?.end = chunk.offset + UInt64(chunk.data.readableBytes)
         if chunk.isLast { try finishFile() }
     }
@@ -203,7 +205,7 @@ extension StageBuilder {
             do throws(FileFault) {
                 let (directory, name) = try directories.parent(of: child)
                 try directory.removeTree(name)
-            } catch where error.meansNoDirectory {
+            } catch  where error.meansNoDirectory {
                 // It has gone with a directory above it.
                 break
             }

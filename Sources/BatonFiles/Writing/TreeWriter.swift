@@ -158,7 +158,7 @@ extension TreeWriter {
             tree = newTree(in: stage)
             do throws(FileFault) {
                 return try tree?.take(message, frame) ?? ()
-            } catch where error.isMissingFile {
+            } catch  where error.isMissingFile {
                 // A get that failed took away the directory that it had made and that this one wanted to use, too.
                 tree = nil
                 stage.forget()
@@ -222,7 +222,8 @@ extension TreeWriter {
         let leftover = publisher.removeOld(replacement)
         guard isOnDisk else {
             throw BatonError(
-                .internal, "'\(Escaping.printable(destination.path.bytes))' is in place, but its directory cannot be "
+                .internal,
+                "'\(Escaping.printable(destination.path.bytes))' is in place, but its directory cannot be "
                     + "written to the disk now", path: destination.path.asPathName)
         }
         var isAtomic = true

@@ -138,6 +138,16 @@ public struct LaneScheduler: Sendable {
     /// Lane payload that was sent; `nil` if the stream is not open.
     public func sentBytes(_ stream: StreamID) -> UInt64? { streams[stream]?.sent }
 
+    /// What a stream waits for, as far as the lane knows; `nil` if it is not open.
+    ///
+    /// - Parameter isNetworkBusy: what was handed to the network has not left yet.
+    public func waiting(_ stream: StreamID, isNetworkBusy: Bool) -> HopReport.Waiting? {
+        guard let stream = streams[stream] else { return nil }
+        if isNetworkBusy { return .network }
+        if stream.queue.isEmpty { return .source }
+        return stream.canSend ? .nothing : .credit
+    }
+
     /// Queues a burst. Without effect if the stream is not open.
     public mutating func enqueue(_ burst: LaneBurst, on stream: StreamID) {
         streams[stream]?.queue.append(burst)

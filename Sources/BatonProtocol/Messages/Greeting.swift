@@ -21,7 +21,10 @@ public struct Hello: Hashable, Sendable {
     /// Name and version of the dialer, for logs.
     public var software = ""
 
-    public init(software: String = "") { self.software = software }
+    public init(software: String = "", keepalive: UInt32 = Limits.defaultKeepalive) {
+        self.software = software
+        self.keepalive = keepalive
+    }
 
     init(_ fields: inout PayloadReader) throws(ProtocolViolation) {
         version = try fields.integer("version")

@@ -12,6 +12,19 @@ public struct Progress: Hashable, Sendable {
         case receiverDisk = 5
         /// The path, or the work that owns it, is not there (yet, or any more).
         case origin = 6
+
+        /// The hop as a sentence names it.
+        public var name: String {
+            switch self {
+            case .nothing: "nothing"
+            case .originDisk: "the origin's disk"
+            case .originNetwork: "the network between the origin and the relay"
+            case .relay: "the relay, or the way to it"
+            case .receiverNetwork: "the network between the relay and this machine"
+            case .receiverDisk: "this machine's disk"
+            case .origin: "the path or its work, which is not there"
+            }
+        }
     }
 
     /// Data bytes that have arrived.

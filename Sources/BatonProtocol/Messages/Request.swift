@@ -39,6 +39,12 @@ public struct Request: Hashable, Sendable {
 
     public var reference: Reference { Reference(origin: origin, path: path) }
 
+    /// The deadline as words for a person: `2.5 s`.
+    public var deadlineText: String {
+        let tenths = deadline % 1000 / 100
+        return tenths == 0 ? "\(deadline / 1000) s" : "\(deadline / 1000).\(tenths) s"
+    }
+
     var type: FrameType {
         switch operation {
         case .exists: .exists

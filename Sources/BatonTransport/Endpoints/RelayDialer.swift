@@ -34,11 +34,16 @@ public struct RelayDialer: Sendable {
     public let address: RelayAddress
     private let context: TLSContext
     private let software: String
+    private let keepalive: UInt32
 
-    public init(address: RelayAddress, context: TLSContext, software: String) {
+    /// - Parameter keepalive: what is proposed to the relay, in milliseconds.
+    public init(
+        address: RelayAddress, context: TLSContext, software: String, keepalive: UInt32 = Limits.defaultKeepalive
+    ) {
         self.address = address
         self.context = context
         self.software = software
+        self.keepalive = keepalive
     }
 
     /// Opens a session. Also hands out the ticket of its first lane.
@@ -49,7 +54,7 @@ public struct RelayDialer: Sendable {
     ) async throws(BatonError) -> (session: Session, ticket: [UInt8]) {
         let opened = loop.makePromise(of: (Session, [UInt8]).self)
         let handler: @Sendable () -> ConnectionHandler = {
-            ConnectionHandler(kind: .control, greeting: .hello(Hello(software: software))) {
+            ConnectionHandler(kind: .control, greeting: .hello(Hello(software: software, keepalive: keepalive))) {
                 greeting throws(ProtocolViolation) in
                 guard case .welcome(let welcome) = greeting.message else {
                     throw ProtocolViolation(.helloExpected, "no welcome came")

@@ -130,7 +130,9 @@ public actor Lane: LoopActor {
             case .deliver(let inbox):
                 inbox.push(batch)
                 if isEnd { inbox.finish() }
-            case .forward(let lane, let other): lane.enqueue(batch, as: other)
+            case .forward(let lane, let other):
+                for frame in batch where frame.type == .chunk { Moment.chunkForwarded() }
+                lane.enqueue(batch, as: other)
             case .endOnly(let lane, let other): if isEnd { lane.enqueue(batch.suffix(1), as: other) }
             case .discard: break
             }
@@ -245,6 +247,17 @@ public actor Lane: LoopActor {
         }
     }
 
+    /// Once a second each stream's opener hears how far it is and what it waits for: so a stall has a name.
+    private func report() {
+        let buffered = try? channel.syncOptions?.getOption(.bufferedWritableBytes)
+        let isNetworkBusy = !channel.isWritable || (buffered ?? 0) > 0
+        for stream in scheduler.openStreams {
+            guard let waiting = scheduler.waiting(stream, isNetworkBusy: isNetworkBusy) else { continue }
+            let bytes = scheduler.sentBytes(stream) ?? 0
+            session.send(HopReport(hop: side == .relay ? .relay : .owner, waiting: waiting, bytes: bytes), on: stream)
+        }
+    }
+
     // MARK: The end
 
     /// An acceptor's first message.
@@ -302,5 +315,10 @@ extension Lane: ConnectionOwner {
     public nonisolated func ended(_ error: BatonError) { assumeIsolated { $0.end(error) } }
     public nonisolated func pong(_ opaque: UInt64) {}
     public nonisolated func goAway(_ goAway: GoAway) {}
-    public nonisolated func tick() { assumeIsolated { $0.endStalled() } }
+    public nonisolated func tick() {
+        assumeIsolated { lane in
+            lane.endStalled()
+            lane.report()
+        }
+    }
 }

@@ -1,11 +1,16 @@
 import Foundation
 
 /// A program that the bench started. Its output goes to files, so that it never waits for a reader.
+///
+/// Not a `Foundation.Process`: that takes a daemon that closes what it has inherited, as sshd does, for one that has ended,
+/// and waits for it before any other.
 final class Child {
     let name: String
-    private let process = Process()
+    let processIdentifier: Int32
     private let output: URL
     private let errors: URL
+    /// The wait status, once it has ended.
+    private var ended: CInt?
 
     /// - Parameters:
     ///   - name: unique in the directory; names the files of its output.
@@ -17,23 +22,54 @@ final class Child {
         self.name = name
         output = directory.appending(path: "\(name).out")
         errors = directory.appending(path: "\(name).err")
-        process.executableURL = executable
-        process.arguments = arguments
-        process.standardInput = input ?? FileHandle.nullDevice
-        process.standardOutput = try answers ?? Child.create(output)
-        process.standardError = try Child.create(errors)
-        do {
-            try process.run()
-        } catch {
-            throw BenchError("cannot start \(executable.path): \(error.localizedDescription)")
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        let (create, mode) = (O_WRONLY | O_CREAT | O_TRUNC, mode_t(0o600))
+        if let input {
+            posix_spawn_file_actions_adddup2(&actions, input.fileHandleForReading.fileDescriptor, 0)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         }
+        if let answers {
+            posix_spawn_file_actions_adddup2(&actions, answers.fileHandleForWriting.fileDescriptor, 1)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 1, output.path, create, mode)
+        }
+        posix_spawn_file_actions_addopen(&actions, 2, errors.path, create, mode)
+        // No other program may hold the pipes, or their ends would never be seen.
+        for pipe in [input, answers].compactMap(\.self) {
+            for end in [pipe.fileHandleForReading, pipe.fileHandleForWriting] {
+                _ = fcntl(end.fileDescriptor, F_SETFD, FD_CLOEXEC)
+            }
+        }
+
+        // Whatever this process ignores or blocks, the program begins as from a shell.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        sigfillset(&signals)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+
+        var argv: [UnsafeMutablePointer<CChar>?] = ([executable.path] + arguments).map { strdup($0) } + [nil]
+        defer { argv.forEach { free($0) } }
+        var identifier: pid_t = 0
+        let result = posix_spawn(&identifier, executable.path, &actions, &attributes, &argv, environ)
+        guard result == 0 else {
+            throw BenchError("cannot start \(executable.path): \(String(cString: strerror(result)))")
+        }
+        processIdentifier = identifier
+        try input?.fileHandleForReading.close()
+        try answers?.fileHandleForWriting.close()
     }
 
     deinit {
         kill()
     }
-
-    var processIdentifier: Int32 { process.processIdentifier }
 
     /// What stands behind `ready` in the line by which a daemon says that it serves.
     func ready(within limit: Duration = .seconds(20)) async throws -> String {
@@ -51,40 +87,41 @@ final class Child {
     /// Waits for its end, which must be a success, and returns what it wrote on stderr.
     @discardableResult
     func finish(within limit: Duration) async throws -> String {
-        try await poll("\(name) to end", within: limit) { !process.isRunning }
-        guard process.terminationReason == .exit, process.terminationStatus == 0 else { throw failure() }
+        try await poll("\(name) to end", within: limit) { status() != nil }
+        guard status() == 0 else { throw failure() }
         return read(errors)
     }
 
     /// Ends it at once: an agent that is asked politely would persist gigabytes first.
     func kill() {
-        guard process.isRunning else { return }
-        Foundation.kill(process.processIdentifier, SIGKILL)
+        guard status() == nil else { return }
+        Foundation.kill(processIdentifier, SIGKILL)
+        var status: CInt = 0
+        if waitpid(processIdentifier, &status, 0) == processIdentifier { ended = status }
     }
 
     /// - Returns: true
     /// - Throws: if it has ended.
     @discardableResult
     func checkRunning() throws -> Bool {
-        guard process.isRunning else { throw failure() }
+        guard status() == nil else { throw failure() }
         return true
     }
 
+    private func status() -> CInt? {
+        var status: CInt = 0
+        if ended == nil, waitpid(processIdentifier, &status, WNOHANG) == processIdentifier { ended = status }
+        return ended
+    }
+
     private func failure() -> BenchError {
-        let how = process.terminationReason == .exit ? "status" : "signal"
-        return BenchError(
-            "\(name) ended with \(how) \(process.terminationStatus); its last words: \(read(errors).suffix(2000))")
+        let status = status() ?? 0
+        let how = status & 0x7F == 0 ? "status \(status >> 8 & 0xFF)" : "signal \(status & 0x7F)"
+        return BenchError("\(name) ended with \(how); its last words: \(read(errors).suffix(2000))")
     }
 
     private func read(_ file: URL) -> String {
         (try? Data(contentsOf: file)).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    }
-
-    private static func create(_ file: URL) throws -> FileHandle {
-        guard FileManager.default.createFile(atPath: file.path, contents: nil) else {
-            throw BenchError("cannot create \(file.path)")
-        }
-        return try FileHandle(forWritingTo: file)
     }
 }
 

@@ -8,6 +8,22 @@ extension Stage {
         return file
     }
 
+    /// Makes a tree of files of 4 KiB, evenly in `directories`, and returns its path.
+    func makeTree(_ name: String, files: Int, directories: Int) throws -> URL {
+        let tree = dataDirectory.appending(path: name, directoryHint: .isDirectory)
+        // Overlapping pieces of one block: no two files are the same.
+        let block = randomBytes(4096 + files)
+        for number in 0..<files {
+            let parent = tree.appending(path: TreeName.directory(number % directories))
+            if number < directories {
+                try Task.checkCancellation()
+                try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
+            }
+            try block[number..<(number + 4096)].write(to: parent.appending(path: TreeName.file(number / directories)))
+        }
+        return tree
+    }
+
     /// Writes the sink's file system full and empty again: a virtual machine's memory costs more when it is first
     /// touched, and whoever is measured first would pay for it.
     func warmUp(_ size: ByteCount) throws {
@@ -46,6 +62,12 @@ extension Stage {
         }
         try handle.close()
     }
+}
+
+/// Names in the order in which a tree is sent.
+enum TreeName {
+    static func directory(_ number: Int) -> String { String(format: "directory-%05d", number) }
+    static func file(_ number: Int) -> String { String(format: "file-%05d", number) }
 }
 
 func randomBytes(_ count: Int) -> Data {

@@ -24,7 +24,7 @@ struct Installation {
 
     /// A program of the system, or nil.
     static func systemProgram(_ name: String) -> URL? {
-        ["/usr/bin", "/bin"].map { URL(fileURLWithPath: "\($0)/\(name)") }
+        ["/usr/bin", "/bin", "/usr/sbin"].map { URL(fileURLWithPath: "\($0)/\(name)") }
             .first { FileManager.default.isExecutableFile(atPath: $0.path) }
     }
 

@@ -8,7 +8,8 @@ struct Get: AsyncParsableCommand {
         abstract: "Copies what is at the path to this machine.",
         discussion: """
             The destination changes in one step: whoever reads it sees all of the old content or all of the new. Without \
-            DEST the copy lies in the agent's own place, which is printed.
+            DEST the copy lies in the agent's own place, which is printed. A get that is interrupted goes on by itself when \
+            the connection is back, and one that failed half way goes on when it is repeated.
             """)
 
     @ParentCommand var parent: BatonCommand
@@ -17,16 +18,21 @@ struct Get: AsyncParsableCommand {
     @Argument(
         help: "The copy itself; with a / at its end, or . or ..: the directory to put it in.", completion: .file())
     var destination: String?
-    @Flag(help: "Replace what is at the destination.") var overwrite = false
+    @OptionGroup var transfer: TransferOptions
 
     func run() async throws {
         let reference = try parseReference(reference)
         let conversation = try Conversation(parent.options, options)
-        let place = try destination.map { try Destination.resolve($0, source: reference) }
-        let overwrite = overwrite
+        let place = Request.Destination(
+            path: try destination.map { try Destination.resolve($0, source: reference) } ?? .root,
+            overwrite: try transfer.overwrite || Fallback.flag("BATON_OVERWRITE"),
+            attributes: try transfer.xattrs || Fallback.flag("BATON_XATTRS"),
+            strict: try transfer.strict || Fallback.flag("BATON_STRICT"),
+            durable: try transfer.durable || Fallback.flag("BATON_DURABLE"), wait: try transfer.waitMilliseconds(),
+            stall: try transfer.stallMilliseconds())
         try await conversation.ask(about: reference) { client throws(BatonError) in
             let began = ContinuousClock.now
-            let fetched = try await get(client, reference, place, overwrite, conversation)
+            let fetched = try await get(client, reference, place, conversation)
             let seconds = (ContinuousClock.now - began).seconds
             let answer = GetAnswer(reference, client.work, fetched, seconds)
             conversation.print(json: answer, orLine: conversation.isQuiet ? answer.destination : answer.lines)
@@ -37,10 +43,12 @@ struct Get: AsyncParsableCommand {
 
 /// Transfers and, on a terminal, shows how far it is.
 private func get(
-    _ client: AgentClient, _ reference: Reference, _ place: PathName?, _ overwrite: Bool, _ conversation: Conversation
+    _ client: AgentClient, _ reference: Reference, _ place: Request.Destination, _ conversation: Conversation
 ) async throws(BatonError) -> Fetched {
     guard StandardError.isTerminal, !conversation.isQuiet else {
-        return try await client.get(reference, to: place, overwrite: overwrite, within: conversation.transferLimit)
+        return try await client.get(reference, to: place, within: conversation.transferLimit) { progress in
+            if !conversation.isQuiet, !progress.note.isEmpty { tell(progress.note) }
+        }
     }
     let line = ProgressLine()
     defer { line.clear() }
@@ -53,14 +61,23 @@ private func get(
         defer { group.cancelAll() }
         do throws(BatonError) {
             return .success(
-                try await client.get(
-                    reference, to: place, overwrite: overwrite, within: conversation.transferLimit,
-                    onProgress: line.show))
+                try await client.get(reference, to: place, within: conversation.transferLimit) { progress in
+                    if !progress.note.isEmpty {
+                        line.clear()
+                        tell(progress.note)
+                    }
+                    line.show(progress)
+                })
         } catch {
             return .failure(error)
         }
     }
     return try result.get()
+}
+
+/// What a person should know while the transfer goes on.
+private func tell(_ note: String) {
+    StandardError.write("baton: \(Escaping.printable(note)); going on when it is back")
 }
 
 enum Destination {

@@ -24,6 +24,7 @@ final class ProgressLine: Sendable {
         if let total, rate > 0, total > progress.bytesIn {
             parts.append("\(Amounts.time(Double(total - progress.bytesIn) / rate)) left")
         }
+        if progress.waiting != .nothing { parts.append("waiting for \(progress.waiting.name)") }
         isShown.withLock { $0 = true }
         StandardError.writeRaw("\r\u{1B}[K" + parts.joined(separator: ", "))
     }

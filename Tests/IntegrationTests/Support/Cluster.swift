@@ -18,14 +18,16 @@ struct Cluster: Sendable {
     /// - Parameters:
     ///   - script: makes the files of `trainer`, in its root, before any agent runs.
     ///   - shares: what `trainer` declares.
+    ///   - flags: of `trainer`.
+    ///   - environment: of `deploy`.
     static func run(
-        shares: [String] = ["outputs"], flags: [String] = [], _ script: String = "mkdir outputs",
-        _ body: (Cluster) async throws -> Void
+        shares: [String] = ["outputs"], flags: [String] = [], environment: [String: String] = [:],
+        _ script: String = "mkdir outputs", _ body: (Cluster) async throws -> Void
     ) async throws {
         try await Turnstile.shared.enter()
         let result: Result<Void, any Error>
         do {
-            try await body(Cluster(shares: shares, flags: flags, script))
+            try await body(Cluster(shares: shares, flags: flags, environment: environment, script))
             result = .success(())
         } catch {
             result = .failure(error)
@@ -34,7 +36,7 @@ struct Cluster: Sendable {
         try result.get()
     }
 
-    private init(shares: [String], flags: [String], _ script: String) async throws {
+    private init(shares: [String], flags: [String], environment: [String: String], _ script: String) async throws {
         certificates = try await .shared()
         folder = try TemporaryFolder()
         relay = try await Relay(in: folder, certificates: certificates.relay)
@@ -45,7 +47,8 @@ struct Cluster: Sendable {
             "trainer", root: roots.trainer, relay: relay.address, certificates: certificates.work("trainer"),
             flags: flags + shares.flatMap { ["--share", $0] })
         deploy = try Agent(
-            "deploy", root: roots.deploy, relay: relay.address, certificates: certificates.work("deploy"))
+            "deploy", root: roots.deploy, relay: relay.address, certificates: certificates.work("deploy"),
+            environment: environment)
         try await trainer.ready()
         try await deploy.ready()
     }
@@ -99,13 +102,16 @@ struct Relay: Sendable {
     let program: Program
     let address: String
 
-    init(in folder: TemporaryFolder, certificates: String, listen: String = "127.0.0.1:0") async throws {
+    init(
+        in folder: TemporaryFolder, certificates: String, listen: String = "127.0.0.1:0",
+        environment: [String: String] = [:]
+    ) async throws {
         program = try Program(
             Unprivileged.prefix + [
                 Program.ours("baton-relay"), "--listen", listen, "--certs", certificates, "--store",
                 folder.path("store"),
                 "--log-level", "debug",
-            ])
+            ], environment: environment)
         let program = program
         address = try await readyLine(of: program) { program.stdout }
     }

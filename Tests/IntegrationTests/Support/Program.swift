@@ -59,6 +59,12 @@ final class Program: Sendable {
     var stderr: String { folder.text("stderr") }
     var isRunning: Bool { poll() == nil }
 
+    /// Whether it stands still by SIGSTOP (proc_pid_stat(5), third field).
+    var isStopped: Bool {
+        let text = (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)) ?? ""
+        return text.split(separator: ")").last?.split(separator: " ").first == "T"
+    }
+
     func send(_ signal: CInt) { Glibc.kill(pid, signal) }
 
     /// Ends it as a crash of its machine would, and waits until it is gone.

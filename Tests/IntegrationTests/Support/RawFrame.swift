@@ -1,3 +1,5 @@
+import CXXHash
+
 /// One frame of the protocol, written and read by hand after chapter 2 of `Protocol/`: the tests share no code with what
 /// they test.
 struct RawFrame: Sendable, Equatable {
@@ -48,6 +50,15 @@ extension RawFrame {
         RawFrame(type: 0x10, stream: stream, payload: deadline.wire + short(origin) + long(path))
     }
 
+    static func wait(_ path: String, of origin: String, deadline: UInt32 = 60_000, stream: UInt32) -> RawFrame {
+        RawFrame(type: wait, stream: stream, payload: deadline.wire + short(origin) + long(path))
+    }
+
+    /// Asks whether anyone is there: the relay, without a name.
+    static func echo(_ origin: String = "", stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x14, stream: stream, payload: UInt32(20_000).wire + short(origin))
+    }
+
     /// The answer to EXISTS: yes, the live work says so.
     static func existsReply(stream: UInt32) -> RawFrame {
         RawFrame(type: existsReply, stream: stream, payload: [1, 0])
@@ -70,16 +81,30 @@ extension RawFrame {
         case file = 1
         case directory = 2
         case link = 3
+        case hardLink = 5
     }
 
     /// A file, a directory or a link of a tree.
     static func entry(
-        _ kind: Kind, _ path: String, size: UInt64 = 0, target: String = "", isLast: Bool = false, stream: UInt32
+        _ kind: Kind, _ path: String, size: UInt64 = 0, mode: UInt16 = 0o644, target: String = "", isLast: Bool = false,
+        stream: UInt32
     ) -> RawFrame {
         RawFrame(
-            type: 0x40, flags: isLast ? 1 : 0, stream: stream,
-            payload: [kind.rawValue] + UInt16(0o644).wire + size.wire + UInt64(1_700_000_000).wire + UInt32(0).wire
+            type: entry, flags: isLast ? 1 : 0, stream: stream,
+            payload: [kind.rawValue] + mode.wire + size.wire + UInt64(1_700_000_000).wire + UInt32(0).wire
                 + UInt64(1).wire + long(path) + long(target) + UInt16(0).wire)
+    }
+
+    static func skipped(_ path: String, reason: UInt16 = 2, stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x42, stream: stream, payload: reason.wire + long(path))
+    }
+
+    static func again(_ pass: UInt16, stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x44, stream: stream, payload: pass.wire)
+    }
+
+    static func keep(_ path: String, stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x45, stream: stream, payload: long(path))
     }
 
     /// An ERROR of the owner without a path.
@@ -87,13 +112,32 @@ extension RawFrame {
         RawFrame(type: error, stream: stream, payload: code.wire + [2] + long("") + long(sentence))
     }
 
-    static func end(entries: UInt64, bytes: UInt64, stream: UInt32) -> RawFrame {
-        RawFrame(type: 0x43, stream: stream, payload: entries.wire + bytes.wire + UInt64(0).wire)
+    static func end(entries: UInt64, bytes: UInt64 = 0, skipped: UInt64 = 0, stream: UInt32) -> RawFrame {
+        RawFrame(type: end, stream: stream, payload: entries.wire + bytes.wire + skipped.wire)
     }
 
-    static func chunk(_ data: [UInt8], checksum: UInt64, isLast: Bool, stream: UInt32) -> RawFrame {
+    static func chunk(
+        _ data: [UInt8], at offset: UInt64 = 0, checksum: UInt64, isLast: Bool, stream: UInt32
+    ) -> RawFrame {
         RawFrame(
-            type: 0x41, flags: isLast ? 1 : 0, stream: stream, payload: UInt64(0).wire + checksum.wire + data)
+            type: chunk, flags: isLast ? 1 : 0, stream: stream, payload: offset.wire + checksum.wire + data)
+    }
+
+    /// 512 times the letter x: the least that a chunk without LAST carries.
+    static func chunk(at offset: UInt64, isLast: Bool = false, stream: UInt32) -> RawFrame {
+        .chunk(offset, [UInt8](repeating: UInt8(ascii: "x"), count: 512), isLast: isLast, stream: stream)
+    }
+
+    /// What an owner says about itself.
+    static func report(waiting: UInt8, bytes: UInt64, stream: UInt32) -> RawFrame {
+        RawFrame(type: 0x33, stream: stream, payload: [2, waiting] + bytes.wire)
+    }
+
+    /// With the checksum that belongs to the data.
+    static func chunk(_ offset: UInt64, _ data: [UInt8], isLast: Bool = false, stream: UInt32) -> RawFrame {
+        let checksum = data.withUnsafeBytes { baton_xxh3_64($0.baseAddress, $0.count) }
+        return RawFrame(
+            type: 0x41, flags: isLast ? 1 : 0, stream: stream, payload: offset.wire + checksum.wire + data)
     }
 
     private static func short(_ text: String) -> [UInt8] { [UInt8(text.utf8.count)] + text.utf8 }
@@ -108,14 +152,28 @@ extension RawFrame {
     static let goAway: UInt8 = 0x08
     static let get: UInt8 = 0x13
     static let exists: UInt8 = 0x10
+    static let wait: UInt8 = 0x15
+    static let cancel: UInt8 = 0x30
     static let existsReply: UInt8 = 0x20
+    static let echoReply: UInt8 = 0x24
     static let error: UInt8 = 0x2F
     static let entry: UInt8 = 0x40
     static let chunk: UInt8 = 0x41
     static let end: UInt8 = 0x43
+    static let cancel: UInt8 = 0x30
+    static let credit: UInt8 = 0x31
 
     /// The code of a GOAWAY or an ERROR.
     var code: UInt16 { UInt16(wire: payload.prefix(2)) }
+
+    /// Who says what an ERROR says: 1 the relay, 2 the owner.
+    var saidBy: UInt8? { payload.dropFirst(2).first }
+
+    /// The path and the sentence of an ERROR, as they stand behind each other.
+    var words: String { String(decoding: payload.dropFirst(3), as: UTF8.self) }
+
+    /// The deadline of a request, in milliseconds.
+    var deadline: UInt32 { UInt32(wire: payload.prefix(4)) }
 
     /// The sentence of a GOAWAY, which stands behind code, last stream and reconnect.
     var sentence: String { String(decoding: payload.dropFirst(12), as: UTF8.self) }
@@ -132,6 +190,26 @@ extension RawFrame {
 
     /// The streams in a WELCOME that its receiver may have open: behind the epoch.
     var maxStreamsOfWelcome: UInt32 { UInt32(wire: payload.dropFirst(18).prefix(2)) }
+
+    /// Where a GET asks to go on: its last 25 bytes, before the digest.
+    struct Resume: Equatable {
+        let options: UInt8
+        let entries: UInt64
+        let offset: UInt64
+    }
+
+    var resume: Resume {
+        let tail = payload.suffix(25)
+        return Resume(
+            options: tail.first ?? 0, entries: UInt64(wire: tail.dropFirst().prefix(8)),
+            offset: UInt64(wire: tail.dropFirst(9).prefix(8)))
+    }
+
+    /// The first limit of a GET, which stands before these.
+    var creditOfGet: UInt64 { UInt64(wire: payload.suffix(33).prefix(8)) }
+
+    /// The limit of a CREDIT.
+    var limitOfCredit: UInt64 { UInt64(wire: payload.prefix(8)) }
 
     /// The ticket in a TICKET.
     var ticketOfTicket: [UInt8] { Array(payload.dropFirst().prefix(32)) }

@@ -45,6 +45,19 @@ final class RawPeer: Sendable {
         return RawPeer(channel: channel, record: record)
     }
 
+    /// Speaks to an agent as a program on its machine does.
+    static func dial(socket: String) async throws -> RawPeer {
+        let record = Record()
+        let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Recorder(record, isSilent: false))
+                }
+            }
+            .connect(unixDomainSocketPath: socket).get()
+        return RawPeer(channel: channel, record: record)
+    }
+
     func send(_ frames: RawFrame...) { send(frames.flatMap(\.bytes)) }
 
     func send(_ bytes: [UInt8]) { channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil) }

@@ -24,14 +24,20 @@ func expectSame(
     _ source: String, _ copy: String, within limit: Duration = .seconds(60),
     sourceLocation: SourceLocation = #_sourceLocation
 ) async throws {
+    let difference = try await difference(source, copy, within: limit)
+    #expect(difference.isEmpty, "\(difference)", sourceLocation: sourceLocation)
+}
+
+/// - Returns: what `rsync` says that it would have to do to make the copy like the source; empty if nothing.
+func difference(_ source: String, _ copy: String, within limit: Duration = .seconds(60)) async throws -> String {
     // A slash makes rsync compare what is in directories; files and links are compared from where they lie.
     let script = """
         if [ -d "$1" ] && [ ! -L "$1" ]; then set -- "$1/" "$2/"; fi
-        rsync -aHn --modify-window=-1 --checksum --delete --itemize-changes "$1" "$2"
+        rsync -aHXn --modify-window=-1 --checksum --delete --itemize-changes "$1" "$2"
         """
     let program = try Program(["/bin/sh", "-c", script, "sh", source, copy])
     let output = try await program.output(within: limit)
-    #expect(output.status == 0 && output.stdout.isEmpty, "\(output)", sourceLocation: sourceLocation)
+    return output.status == 0 ? output.stdout : "\(output)"
 }
 
 func contents(_ path: String) async throws -> String {

@@ -1,0 +1,153 @@
+import BatonFiles
+import BatonProtocol
+import BatonTransport
+import NIOCore
+import SystemPackage
+
+/// One transfer to its end, over as many attempts as it takes: what an attempt has brought stays, and the next goes on from there.
+/// Blocking: to be run on threads that may.
+struct FetchTransfer {
+    let order: FetchOrder
+    let fetcher: Fetcher
+    let meter: TransferMeter
+    private let waitEnd: ContinuousClock.Instant
+
+    /// Lane payload that the relay may send ahead of what was written.
+    private static let window: UInt64 = 8 << 20
+
+    init(order: FetchOrder, fetcher: Fetcher, meter: TransferMeter) {
+        self.order = order
+        self.fetcher = fetcher
+        self.meter = meter
+        waitEnd = .now + .milliseconds(order.wait)
+    }
+
+    private var link: RelayLink { fetcher.link }
+
+    func run() async throws(BatonError) -> Fetched {
+        var limits = TreeLimits()
+        limits.entries = fetcher.maxEntries
+        let writer = try TreeWriter(
+            destination: order.destination, overwrite: order.overwrite, folder: fetcher.folder,
+            order: TreeWriter.Order(
+                source: order.reference, attributes: order.attributes, strict: order.strict, durable: order.durable),
+            limits: limits)
+        do throws(BatonError) {
+            try await transfer(to: writer)
+            meter.bePatient()
+            return try Fetched(writer.publish(), destination: order.destination)
+        } catch {
+            if error.isPassing { writer.keepPartial(partialBytes: fetcher.partialBytes) } else { writer.discard() }
+            throw error
+        }
+    }
+
+    private func transfer(to writer: TreeWriter) async throws(BatonError) {
+        if order.wait > 0 {
+            meter.bePatient()
+            try await arrival(within: waitEnd - .now)
+        }
+        var backoff = Backoff()
+        while true {
+            let before = writer.progress
+            do throws(BatonError) {
+                return try await attempt(writer)
+            } catch {
+                if writer.progress != before { backoff.reset() }
+                if error.code == .notFound, waitEnd > .now, !meter.hasBegun {
+                    // It was there a moment ago, and has gone again.
+                    meter.bePatient()
+                    try await pause(backoff.delay())
+                    try await arrival(within: waitEnd - .now)
+                    continue
+                }
+                guard error.isWorthRepeating, meter.hasBegun else { throw error }
+                meter.interrupt(error)
+                try await pause(backoff.delay())
+                // Told when the relay and the origin are back; the watch decides for how long to hope.
+                _ = try await link.nextSession()
+                if error.code == .unreachable { try? await arrival(within: .milliseconds(order.stall)) }
+            }
+        }
+    }
+
+    /// Waits until there is something at the path, of which the origin tells us.
+    private func arrival(within limit: Duration) async throws(BatonError) {
+        let milliseconds = UInt32(clamping: Int64(limit / .milliseconds(1)))
+        let request = Request(.wait, deadline: milliseconds, origin: order.origin, path: order.path)
+        _ = try await link.nextSession().call(request)
+    }
+
+    private func pause(_ duration: Duration) async throws(BatonError) {
+        do { try await Task.sleep(for: duration) } catch { throw BatonError(.cancelled, "the get was cancelled") }
+    }
+
+    /// One GET, from where the last one stopped.
+    private func attempt(_ writer: TreeWriter) async throws(BatonError) {
+        let session = try await link.current()
+        let lane = try await link.openLane()
+        let options = GetOptions(
+            credit: FetchTransfer.window, attributes: order.attributes, resume: writer.resumePoint)
+        let request = Request(.get(options), deadline: order.deadline, origin: order.origin, path: order.path)
+        let inbox = Inbox<Frame>()
+        let meter = meter
+        meter.begin()
+        writer.beginStream()
+        let opened = await session.open(request) { stream in
+            lane.expect(stream, window: FetchTransfer.window, .deliver(inbox))
+        } onEvent: { event in
+            switch event {
+            case .progress: break
+            case .report(let report): meter.hear(report)
+            case .reply(.error(let error)), .lost(let error): inbox.finish(error)
+            case .reply: inbox.finish(BatonError(.internal, "a get was answered with something else"))
+            }
+        }
+        guard let stream = opened else {
+            throw BatonError(.busy, "too many requests are under way; try again", path: order.path)
+        }
+        do throws(BatonError) {
+            while let batch = try await inbox.next() {
+                for frame in batch {
+                    try inbox.checkOpen()
+                    if Task.isCancelled { throw BatonError(.cancelled, "the get was cancelled") }
+                    meter.beginWriting(frame.payload.readableBytes)
+                    try writer.receive(frame)
+                    meter.endWriting(writer.progress)
+                    lane.consumed(frame.payload.readableBytes, of: stream)
+                }
+            }
+        } catch {
+            lane.redirect(stream, .discard)
+            session.cancel(stream, because: error.code)
+            throw error
+        }
+    }
+}
+
+extension BatonError {
+    /// What was lost may come back: another attempt can go on where this one stopped.
+    fileprivate var isWorthRepeating: Bool {
+        [.interrupted, .unreachable, .busy].contains(code)
+    }
+
+    /// It says nothing against what has come so far: a later get can use it.
+    fileprivate var isPassing: Bool {
+        isWorthRepeating || code == .deadline || code == .cancelled
+    }
+}
+
+extension Fetched {
+    init(_ publication: Publication, destination: FilePath) throws(BatonError) {
+        self.init(
+            kind: publication.kind, isAtomic: publication.isAtomic, bytes: publication.bytes, files: publication.files,
+            destination: try PathName(destination), skipped: publication.skippedCount, listed: publication.skipped)
+        resumed = publication.resumedBytes
+    }
+}
+
+extension PathName {
+    init(_ path: FilePath) throws(BatonError) {
+        do { try self.init(resolving: path.bytes) } catch { throw BatonError(.usage, "\(error)") }
+    }
+}

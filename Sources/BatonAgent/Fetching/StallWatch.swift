@@ -1,0 +1,56 @@
+import BatonProtocol
+
+/// Says which hop of a transfer is slow, from what each hop reports about itself once a second, and for how long nothing has
+/// moved. A value without I/O or clock.
+struct StallWatch {
+    /// What is known at one tick.
+    struct Sample: Hashable {
+        /// Entries and data bytes that have been written.
+        var entries: UInt64 = 0
+        var bytes: UInt64 = 0
+        /// Lane payload of this attempt that has arrived.
+        var received: UInt64 = 0
+        /// A frame is being written right now.
+        var isWriting = false
+        /// Nobody expects anything to move: the path is awaited, or the tree is being published.
+        var isPatient = false
+        /// Between two attempts: the way to the origin is broken.
+        var isInterrupted = false
+        var relay: Heard?
+        var owner: Heard?
+    }
+
+    /// The last report of a hop.
+    struct Heard: Hashable {
+        var report: HopReport
+        /// How many ticks ago it came.
+        var age = 0
+    }
+
+    /// A hop that has said nothing for more ticks than this is not heard of.
+    private static let silence = 3
+
+    private var last = Sample()
+    /// Ticks in a row without progress.
+    private(set) var stalledTicks = 0
+    private(set) var culprit = Progress.Waiting.nothing
+
+    /// One second has passed.
+    mutating func tick(_ sample: Sample) {
+        let hasMoved = (sample.entries, sample.bytes, sample.received) != (last.entries, last.bytes, last.received)
+        stalledTicks = hasMoved || sample.isPatient ? 0 : stalledTicks + 1
+        culprit = hasMoved ? .nothing : StallWatch.culprit(in: sample)
+        last = sample
+    }
+
+    private static func culprit(in sample: Sample) -> Progress.Waiting {
+        if sample.isPatient || sample.isInterrupted { return .origin }
+        if sample.isWriting { return .receiverDisk }
+        guard let relay = sample.relay, relay.age <= silence else { return .relay }
+        if relay.report.waiting == .network || relay.report.bytes > sample.received { return .receiverNetwork }
+        if relay.report.waiting == .credit { return .receiverDisk }
+        guard let owner = sample.owner, owner.age <= silence else { return .originNetwork }
+        if owner.report.waiting == .network || owner.report.bytes > relay.report.bytes { return .originNetwork }
+        return owner.report.waiting == .credit ? .relay : .originDisk
+    }
+}

@@ -1,0 +1,78 @@
+import BatonProtocol
+import Synchronization
+
+/// How far a transfer is: told by the task that writes and by the session, read once a second by the one that watches.
+final class TransferMeter: Sendable {
+    private struct State {
+        var sample = StallWatch.Sample()
+        var note = ""
+        var interruption: BatonError?
+    }
+
+    private let state = Mutex(State())
+
+    /// Something of the tree has come since the start.
+    var hasBegun: Bool { state.withLock { $0.sample.entries > 0 } }
+
+    /// Why there is no attempt under way; `nil` while there is one.
+    var interruption: BatonError? { state.withLock { $0.interruption } }
+
+    /// A new attempt begins: what the hops said about the last one no longer holds.
+    func begin() {
+        state.withLock { state in
+            state.sample.received = 0
+            (state.sample.relay, state.sample.owner) = (nil, nil)
+            (state.sample.isInterrupted, state.sample.isPatient) = (false, false)
+            state.interruption = nil
+        }
+    }
+
+    /// An attempt has failed, and another will be made.
+    func interrupt(_ error: BatonError) {
+        state.withLock { state in
+            state.sample.isInterrupted = true
+            state.interruption = error
+            state.note = error.message
+        }
+    }
+
+    /// What follows may take as long as it takes, and nothing is to move meanwhile.
+    func bePatient() {
+        state.withLock { $0.sample.isPatient = true }
+    }
+
+    func hear(_ report: HopReport) {
+        state.withLock { state in
+            switch report.hop {
+            case .relay: state.sample.relay = StallWatch.Heard(report: report)
+            case .owner: state.sample.owner = StallWatch.Heard(report: report)
+            }
+        }
+    }
+
+    /// A frame has come and is to be written.
+    func beginWriting(_ payload: Int) {
+        state.withLock { state in
+            state.sample.received += UInt64(payload)
+            state.sample.isWriting = true
+        }
+    }
+
+    func endWriting(_ counts: TreeEnd) {
+        state.withLock { state in
+            state.sample.isWriting = false
+            state.sample.entries = counts.entries + counts.skipped
+            state.sample.bytes = counts.bytes
+        }
+    }
+
+    /// One second has passed: what is known now, and what is new to a person.
+    func tick() -> (sample: StallWatch.Sample, note: String) {
+        state.withLock { state in
+            state.sample.relay?.age += 1
+            state.sample.owner?.age += 1
+            defer { state.note = "" }
+            return (state.sample, state.note)
+        }
+    }
+}

@@ -1,0 +1,108 @@
+import BatonProtocol
+import BatonTransport
+import NIOCore
+
+/// A WAIT for a work that is away, or may go away.
+struct HeldWait {
+    let asker: Session
+    /// As it came.
+    let request: Request
+    let until: NIODeadline
+
+    init(_ request: Request, _ asker: Session) {
+        self.asker = asker
+        self.request = request
+        until = .now() + .milliseconds(Int64(request.deadline))
+    }
+}
+
+// WAIT requests outlast their owners: while the work is away they are held here, and passed on when it connects. Their deadlines
+// are watched by the asker's session, as all deadlines are.
+extension Router {
+    func hold(_ wait: HeldWait, _ stream: StreamID, for work: WorkKey) {
+        let routeKey = RouteKey(asker: ObjectIdentifier(wait.asker), stream: stream)
+        guard waitingRoom.enter(wait, as: routeKey, for: work) else {
+            return refuse(
+                wait.asker, stream, wait.request, .busy,
+                "work '\(work.work)' is not connected, and too many requests wait for works that are away; try again later"
+            )
+        }
+    }
+
+    /// The owner has gone, or is about to: the wait goes on for its next session.
+    func holdAgain(_ wait: HeldWait, _ routeKey: RouteKey, lost owner: Session) {
+        remove(routeKey)
+        guard let key = membership.key(of: wait.asker), let origin = wait.request.origin else { return }
+        let work = key.sibling(origin)
+        if let member = membership[work], member.session !== owner, !member.isLeaving {
+            passOn(wait, routeKey.stream, to: member.session)
+        } else {
+            hold(wait, routeKey.stream, for: work)
+        }
+    }
+
+    /// The work has connected.
+    func passOnWaits(for work: WorkKey) {
+        guard let owner = membership[work]?.session else { return }
+        for (routeKey, wait) in waitingRoom.leave(allFor: work) { passOn(wait, routeKey.stream, to: owner) }
+    }
+
+    private func passOn(_ wait: HeldWait, _ stream: StreamID, to owner: Session) {
+        let left = (wait.until - .now()).nanoseconds / 1_000_000
+        guard left > 0 else { return miss(wait, stream) }
+        guard hasRoom(for: wait.request, from: wait.asker, stream, to: owner) else { return }
+        var request = wait.request
+        request.deadline = UInt32(clamping: left)
+        forward(request, to: owner, from: wait.asker, stream, transfer: nil, wait: wait)
+    }
+
+    /// The asker waits no more, or no longer than this.
+    func cancelWait(_ routeKey: RouteKey, of asker: Session, because code: ErrorCode) {
+        if let wait = waitingRoom.leave(routeKey) {
+            if code == .deadline { return miss(wait, routeKey.stream) }
+            return refuse(asker, routeKey.stream, wait.request, code, "nobody waits for the answer any more")
+        }
+        guard let route = routes[routeKey], let wait = route.wait else { return }
+        route.owner.cancel(route.ownerStream, because: code)
+        // The owner can say best what was missing; if it goes instead, nobody waits for its return.
+        if code == .deadline {
+            routes[routeKey]?.wait = nil
+            return
+        }
+        remove(routeKey)
+        refuse(asker, routeKey.stream, wait.request, code, "nobody waits for the answer any more")
+    }
+
+    private func miss(_ wait: HeldWait, _ stream: StreamID) {
+        let work = wait.request.origin.map { "work '\($0)'" } ?? "the work"
+        refuse(
+            wait.asker, stream, wait.request, .deadline,
+            "\(work) was not connected to the relay at the end of the \(wait.request.deadlineText) in which \(wait.request.reference) was waited for; start its agent, or wait longer"
+        )
+    }
+
+    /// The relay shuts down: a wait must not hold that up.
+    func endWaits() {
+        let message = "the relay is shutting down; wait anew when it is back"
+        for (routeKey, wait) in waitingRoom.leaveAll() {
+            refuse(wait.asker, routeKey.stream, wait.request, .unreachable, message)
+        }
+        for (routeKey, route) in routes {
+            guard let wait = route.wait else { continue }
+            route.owner.cancel(route.ownerStream, because: .cancelled)
+            remove(routeKey)
+            refuse(wait.asker, routeKey.stream, wait.request, .unreachable, message)
+        }
+    }
+}
+
+extension StreamEvent {
+    /// The owner's session has ended, or its agent says that it is shutting down.
+    var tellsThatTheOwnerGoes: Bool {
+        switch self {
+        case .lost: true
+        case .reply(.error(let error)): error.code == .interrupted
+        default: false
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import Glibc
+import Testing
+
+@Suite("A get in which nothing moves ends, and names the hop that holds it up", .timeLimit(.minutes(10)))
+struct StallTests {
+    private func stalled(
+        _ stop: (Cluster) -> Program, _ judge: (Program.Output) throws -> Void
+    ) async throws {
+        let large = try await LargeFile.shared()
+        try await Cluster.run(shares: ["outputs", large.path]) { cluster in
+            try await shell("echo old > copy", in: cluster.deploy.root)
+            let get = try cluster.deploy.start(
+                ["get", "--overwrite", "--stall", "5", "lit://trainer@\(large.path)", "copy"])
+            try await underWay(get, in: cluster.deploy)
+            let stopped = stop(cluster)
+            stopped.send(SIGSTOP)
+            defer { stopped.send(SIGCONT) }
+            let output = try await get.output(within: .seconds(20))
+            try judge(output)
+            #expect(try await contents(cluster.deploy.root + "/copy") == "old\n")
+        }
+    }
+
+    @Test("An origin that has fallen silent: the network between the origin and the relay")
+    func silentOrigin() async throws {
+        try await stalled {
+            $0.trainer.program
+        } _: { output in
+            #expect(output.status == 75, "\(output)")
+            #expect(output.stderr.contains("the network between the origin and the relay"), "\(output)")
+        }
+    }
+
+    @Test("A relay that has fallen silent: the relay")
+    func silentRelay() async throws {
+        try await stalled {
+            $0.relay.program
+        } _: { output in
+            #expect(output.status == 75 && output.stderr.contains("the relay, or the way to it"), "\(output)")
+        }
+    }
+
+    @Test("An origin that says that it waits for its disk: the origin's disk")
+    func originDisk() async throws {
+        try await Cluster.run { cluster in
+            let (control, lane) = try await cluster.session()
+            let get = try cluster.deploy.start(["get", "--stall", "4", "lit://third@file", "copy"])
+            let request = try await control.frame(RawFrame.get)
+            lane.send(.entry(.file, "", size: 1000, stream: request.stream))
+            while get.isRunning {
+                control.send(.report(waiting: 1, bytes: 37, stream: request.stream))
+                try await Task.sleep(for: .milliseconds(500))
+            }
+            let output = try await get.output()
+            #expect(output.status == 75 && output.stderr.contains("the origin's disk"), "\(output)")
+        }
+    }
+
+    @Test("A get that waits for its path does not stall")
+    func waiting() async throws {
+        try await Cluster.run { cluster in
+            let get = try cluster.deploy.start([
+                "get", "--wait", "20", "--stall", "1", "lit://trainer@outputs/late", "copy",
+            ])
+            try await Task.sleep(for: .seconds(3))
+            try await shell("echo 1 > outputs/.late; mv outputs/.late outputs/late", in: cluster.trainer.root)
+            let output = try await get.output(within: .seconds(10))
+            #expect(output.status == 0, "\(output)")
+        }
+    }
+}
