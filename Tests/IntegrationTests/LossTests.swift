@@ -8,9 +8,20 @@ struct LossTests {
         let large = try await LargeFile.shared()
         try await Cluster.run(shares: ["outputs", large.path]) { cluster in
             try await shell("echo old > copy", in: cluster.deploy.root)
-            let get = try cluster.deploy.start(["get", "--overwrite", "lit://trainer@\(large.path)", "copy"])
+            let get = try cluster.deploy.start([
+                "get", "--overwrite", "--stall", "4", "lit://trainer@\(large.path)", "copy",
+            ])
             try await underWay(get, in: cluster.deploy)
             try await body(cluster, get)
+        }
+    }
+
+    /// The get says what it has lost within the keepalive deadline, and that it goes on.
+    private func told(_ get: Program, _ what: String) async throws {
+        try await eventually("a word of the get", within: .seconds(15)) {
+            get.stderr.contains(what) && get.stderr.contains("going on when it is back")
+        } otherwise: {
+            get.stderr
         }
     }
 
@@ -22,10 +33,11 @@ struct LossTests {
     func relay() async throws {
         try await duringGet { cluster, get in
             try await cluster.relay.program.kill()
+            try await told(get, "the relay")
             let answer = try await get.output(within: .seconds(15))
-            #expect([69, 75].contains(answer.status) && !answer.stderr.isEmpty, "\(answer)")
+            #expect([69, 75].contains(answer.status), "\(answer)")
             try await expectOld(cluster)
-            try await expectNothingLeft(in: cluster.deploy)
+            try await expectPartialData(in: cluster.deploy)
             for agent in [cluster.deploy, cluster.trainer] {
                 try await agent.says("lost the relay", within: .seconds(15))
             }
@@ -38,17 +50,18 @@ struct LossTests {
     func origin() async throws {
         try await duringGet { cluster, get in
             try await cluster.trainer.program.kill()
+            try await told(get, "'trainer'")
             let answer = try await get.output(within: .seconds(15))
-            #expect([69, 75].contains(answer.status) && answer.stderr.contains("trainer"), "\(answer)")
+            #expect([69, 75].contains(answer.status), "\(answer)")
             try await expectOld(cluster)
-            try await expectNothingLeft(in: cluster.deploy)
+            try await expectPartialData(in: cluster.deploy)
             try await cluster.relay.says("a work has gone", within: .seconds(15))
             let question = try await cluster.deploy.baton("exists", "lit://trainer@outputs")
             #expect(question.status == 69 && question.stderr.contains("'trainer'"), "\(question)")
         }
     }
 
-    @Test("The receiver: the get says so, the old content is intact, and the next start sweeps")
+    @Test("The receiver: the get says so, the old content is intact, and what had come is kept over the next start")
     func receiver() async throws {
         try await duringGet { cluster, get in
             try await cluster.deploy.program.kill()
@@ -60,7 +73,7 @@ struct LossTests {
             let again = try cluster.agent("deploy", root: cluster.deploy.root)
             try await again.ready()
             try await expectOld(cluster)
-            try await expectNothingLeft(in: again)
+            try await expectPartialData(in: again)
             let get = try await again.baton("get", "--overwrite", "lit://trainer@outputs", "copy")
             #expect(get.status == 0, "\(get)")
         }
@@ -70,24 +83,29 @@ struct LossTests {
     func client() async throws {
         try await duringGet { cluster, get in
             try await get.kill()
-            try await eventually("the end of the transfer") { try await leftovers(in: cluster.deploy).isEmpty }
-            try await expectOld(cluster)
             try await cluster.trainer.says("a transfer has failed", within: .seconds(15))
+            try await expectOld(cluster)
+            try await expectPartialData(in: cluster.deploy)
             try await cluster.expectHealthy()
         }
     }
 
-    @Test("A get to a place where nothing was leaves nothing, not even the directories it made")
+    @Test(
+        "A get to a place where nothing was leaves nothing where nothing is to be kept, not even the directories it made"
+    )
     func nothingBefore() async throws {
         let large = try await LargeFile.shared()
         try await Cluster.run(shares: [large.path]) { cluster in
-            let get = try cluster.deploy.start(["get", "lit://trainer@\(large.path)", "new/deep/copy"])
+            let agent = try cluster.agent("third", flags: ["--partial-size", "0"])
+            try await agent.ready()
+            let get = try agent.start(["get", "--stall", "2", "lit://trainer@\(large.path)", "new/deep/copy"])
             try await eventually("the first bytes of a get") {
-                (try? await stagedBytes(in: cluster.deploy.root + "/new/deep")) ?? 0 > 1 << 20
+                (try? await stagedBytes(in: agent.root + "/new/deep")) ?? 0 > 1 << 20
             }
             try await cluster.trainer.program.kill()
             #expect(try await get.status(within: .seconds(15)) != 0)
-            #expect(try await shell("ls -A", in: cluster.deploy.root) == ".baton\n")
+            #expect(try await shell("ls -A", in: agent.root) == ".baton\n")
+            try await expectNothingLeft(in: agent)
         }
     }
 
@@ -120,24 +138,22 @@ struct LossTests {
         }
     }
 
-    @Test("Ctrl-C ends baton get: nothing is left behind, and the origin stops")
+    @Test("Ctrl-C ends baton get: the origin stops, and what had come is kept")
     func interrupt() async throws {
         try await duringGet { cluster, get in
             get.send(SIGINT)
             let answer = try await get.output(within: .seconds(10))
             #expect(answer.status != 0, "\(answer)")
-            try await eventually("the end of the transfer", within: .seconds(10)) {
-                try await leftovers(in: cluster.deploy).isEmpty
-            }
-            try await expectOld(cluster)
             try await cluster.trainer.says("a transfer has failed", within: .seconds(10))
+            try await expectOld(cluster)
+            try await expectPartialData(in: cluster.deploy)
             let next = try await cluster.deploy.baton("get", "--overwrite", "lit://trainer@outputs", "copy")
             #expect(next.status == 0, "\(next)")
         }
     }
 
     @Test(
-        "SIGTERM of the receiver while the origin is stuck: the get fails, nothing is left behind, the agent ends with 0"
+        "SIGTERM of the receiver while the origin is stuck: the get fails, what had come is kept, the agent ends with 0"
     )
     func terminatedReceiver() async throws {
         try await duringGet { cluster, get in
@@ -148,7 +164,7 @@ struct LossTests {
             #expect([69, 75].contains(answer.status) && !answer.stderr.isEmpty, "\(answer)")
             #expect(try await cluster.deploy.program.status(within: .seconds(15)) == 0)
             try await expectOld(cluster)
-            try await expectNothingLeft(in: cluster.deploy)
+            try await expectPartialData(in: cluster.deploy)
         }
     }
 
@@ -163,7 +179,7 @@ struct LossTests {
             let answer = try await get.output(within: .seconds(15))
             #expect([69, 75].contains(answer.status) && !answer.stderr.isEmpty, "\(answer)")
             try await expectOld(cluster)
-            try await expectNothingLeft(in: cluster.deploy)
+            try await expectPartialData(in: cluster.deploy)
         }
     }
 

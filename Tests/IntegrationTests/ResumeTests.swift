@@ -48,7 +48,6 @@ struct ResumeTests {
             ]
         } _: { cluster, output in
             #expect(output.status == 0 && output.stdout.contains("\"resumed_bytes\":600"), "\(output)")
-            #expect(output.stderr.contains("going on"), "\(output)")
             let size = try await shell(
                 "stat -c %s copy; tail -c 400 copy | tr -d '\\002' | wc -c", in: cluster.deploy.root)
             #expect(size == "1000\n0\n")
@@ -76,6 +75,62 @@ struct ResumeTests {
             [.chunk(0, Self.first, stream: again.stream)]
         } _: { _, output in
             #expect(output.status == 65, "\(output)")
+        }
+    }
+
+    /// A get of a large file, to whose origin or relay something happens in the middle; it is to end well all the same.
+    private func survives(
+        _ event: (Cluster, LargeFile) async throws -> [Program]
+    ) async throws {
+        let large = try await LargeFile.shared()
+        try await Cluster.run(shares: ["outputs", large.path]) { cluster in
+            let get = try cluster.deploy.start(["get", "--json", "lit://trainer@\(large.path)", "copy"])
+            try await underWay(get, in: cluster.deploy)
+            let successors = try await event(cluster, large)
+            let output = try await get.output(within: .seconds(60))
+            #expect(output.status == 0 && !output.stdout.contains("\"resumed_bytes\":0"), "\(output)")
+            try await shell("cmp copy '\(large.path)'", in: cluster.deploy.root)
+            try await expectNothingLeft(in: cluster.deploy)
+            withExtendedLifetime(successors) {}
+        }
+    }
+
+    @Test("An origin that is killed and started again costs a resume, within the same get")
+    func restartedOrigin() async throws {
+        try await survives { cluster, large in
+            try await cluster.trainer.program.kill()
+            let again = try cluster.agent(
+                "trainer", root: cluster.trainer.root, flags: ["--share", "outputs", "--share", large.path])
+            return [again.program]
+        }
+    }
+
+    @Test("A relay that is killed and started again costs a resume, within the same get")
+    func restartedRelay() async throws {
+        try await survives { cluster, _ in
+            try await cluster.relay.program.kill()
+            let relay = try await Relay(
+                in: cluster.folder, certificates: cluster.certificates.relay, listen: cluster.relay.address)
+            return [relay.program]
+        }
+    }
+
+    @Test("A get that was interrupted with Ctrl-C goes on when it is repeated, also by another agent process")
+    func repeated() async throws {
+        let large = try await LargeFile.shared()
+        try await Cluster.run(shares: ["outputs", large.path]) { cluster in
+            let get = try cluster.deploy.start(["get", "lit://trainer@\(large.path)", "copy"])
+            try await underWay(get, in: cluster.deploy)
+            get.send(SIGINT)
+            #expect(try await get.output(within: .seconds(10)).status == 75)
+            cluster.deploy.program.send(SIGTERM)
+            _ = try await cluster.deploy.program.status(within: .seconds(15))
+            let again = try cluster.agent("deploy", root: cluster.deploy.root)
+            try await again.ready()
+            let output = try await again.baton("get", "--json", "lit://trainer@\(large.path)", "copy")
+            #expect(output.status == 0 && !output.stdout.contains("\"resumed_bytes\":0"), "\(output)")
+            try await shell("cmp copy '\(large.path)'", in: cluster.deploy.root)
+            try await expectNothingLeft(in: again)
         }
     }
 }

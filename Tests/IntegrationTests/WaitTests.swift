@@ -225,6 +225,33 @@ struct WaitTests {
         }
     }
 
+    // MARK: get --wait
+
+    @Test("get --wait brings a file whose work is not there yet, whole")
+    func getOfLateWork() async throws {
+        try await Cluster.run { cluster in
+            let get = try cluster.deploy.start(["get", "lit://fourth@outputs/a/f", "copy", "--wait", "30"])
+            let late = try cluster.agent("fourth", flags: ["--share", "outputs"])
+            try await late.says("waiting")
+            let script = "mkdir -p outputs/a; exec 3> outputs/a/f; seq 100000 >&3; echo last >&3; exec 3>&-"
+            try await shell(script, in: late.root)
+            let output = try await get.output()
+            #expect(output.status == 0, "\(output)")
+            let same = "cmp \(late.root)/outputs/a/f \(cluster.deploy.root)/copy"
+            try await shell(same, in: "/")
+        }
+    }
+
+    @Test("get --wait ends with 75 and says what did not come")
+    func getThatWaitsInVain() async throws {
+        try await Cluster.run { cluster in
+            let path = try await cluster.deploy.baton("get", "lit://trainer@outputs/f", "copy", "--wait", "1")
+            #expect(path.status == 75 && path.stderr.contains("outputs/f"), "\(path)")
+            let work = try await cluster.deploy.baton("get", "lit://fourth@outputs/f", "copy", "--wait", "1")
+            #expect(work.status == 75 && work.stderr.contains("'fourth' was not connected"), "\(work)")
+        }
+    }
+
     // MARK: The end of those who wait
 
     @Test("A cancel ends the wait and frees its watches")

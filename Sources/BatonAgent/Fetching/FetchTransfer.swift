@@ -99,7 +99,9 @@ struct FetchTransfer {
             switch event {
             case .progress: break
             case .report(let report): meter.hear(report)
-            case .reply(.error(let error)), .lost(let error): inbox.finish(error)
+            case .reply(.error(let error)): inbox.finish(error)
+            case .lost(let error):
+                inbox.finish(BatonError(.interrupted, "the connection to the relay was lost: \(error.message)"))
             case .reply: inbox.finish(BatonError(.internal, "a get was answered with something else"))
             }
         }

@@ -34,7 +34,7 @@ struct Journal {
 
     /// A batch is written when it has so many bytes, or stands for so much data.
     private static let batchBytes = 16_384
-    private static let batchData: UInt64 = 1 << 20
+    private static let batchData: UInt64 = 65_536
 
     static func name(of token: String) -> FileName { FileName(Array(token.utf8) + Array(".journal".utf8)) }
 

@@ -265,5 +265,7 @@ extension TreeWriter {
         tree = nil
         stage?.release()
         folder.trimPartialStages(to: partialBytes)
+        // Empty only if the stage was one too many.
+        destination.removeMade()
     }
 }

@@ -50,9 +50,10 @@ struct HostileOrigin: Sendable {
     /// - Parameters:
     ///   - environment: of `deploy`'s agent.
     ///   - answer: sends what the test wants.
+    ///   - keepsPartial: what came may lie in the stage still, for a later get.
     ///   - judge: is given what `baton get --json` said, when the old content was found untouched and nothing else changed.
     static func answering(
-        environment: [String: String] = [:], within limit: Duration = .seconds(20),
+        environment: [String: String] = [:], within limit: Duration = .seconds(20), keepsPartial: Bool = false,
         _ answer: (HostileOrigin) async throws -> Void, judge: (Program.Output) throws -> Void
     ) async throws {
         try await Cluster.run(environment: environment) { cluster in
@@ -69,7 +70,7 @@ struct HostileOrigin: Sendable {
             #expect(try await contents(cluster.deploy.root + "/copy") == "old\n")
             let after = try await surroundings(of: cluster)
             #expect(after == before)
-            try await expectNothingLeft(in: cluster.deploy)
+            if !keepsPartial { try await expectNothingLeft(in: cluster.deploy) }
             try await cluster.expectHealthy()
         }
     }
@@ -79,7 +80,7 @@ struct HostileOrigin: Sendable {
         // The times of a directory in which a stage came and went are its own affair.
         try await shell(
             """
-            find outside trainer deploy -name .baton -prune -o -path 'deploy' -printf '%p %m\\n' \\
+            find outside trainer deploy -name .baton -prune -o -name '.baton-stage-*' -prune -o -path 'deploy' -printf '%p %m\\n' \\
                 -o -printf '%p %y %s %m %n %T@ %C@ %l\\n' | LC_ALL=C sort
             """, in: cluster.folder.path)
     }

@@ -188,10 +188,10 @@ struct HostileOriginTests {
         }
     }
 
-    @Test("More than was granted ends the origin's session; the get fails")
+    @Test("More than was granted ends the origin's session; the get waits for it in vain, and fails")
     func flowControl() async throws {
         // 16 MiB of entries without waiting for credit: the relay grants 4.
-        try await HostileOrigin.answering { origin in
+        try await HostileOrigin.answering(within: .seconds(60), keepsPartial: true) { origin in
             let links = (0..<4400).map { n in
                 RawFrame.entry(
                     .link, "\(10_000 + n)", target: String(repeating: "t", count: 4000), stream: origin.stream)
@@ -231,7 +231,7 @@ struct HostileOriginTests {
 
     @Test("An origin that sends nothing more for 30 seconds is given up: 75")
     func stalled() async throws {
-        try await HostileOrigin.answering(within: .seconds(45)) { origin in
+        try await HostileOrigin.answering(within: .seconds(45), keepsPartial: true) { origin in
             origin.lane.send(.entry(.file, "", size: 1 << 20, stream: origin.stream))
         } judge: { output in
             #expect(output.status == 75 && output.stdout.contains("30 seconds"), "\(output)")

@@ -160,7 +160,6 @@ extension RawFrame {
     static let entry: UInt8 = 0x40
     static let chunk: UInt8 = 0x41
     static let end: UInt8 = 0x43
-    static let cancel: UInt8 = 0x30
     static let credit: UInt8 = 0x31
 
     /// The code of a GOAWAY or an ERROR.

@@ -25,8 +25,11 @@ struct Kill: Sendable, CustomStringConvertible {
 
     /// Some of the data is safe in the stage, and so much is missing that it cannot be under way: what came must be resumed.
     var mustResume: Bool {
-        moment.name == "chunk-written" && (3...MixedTree.chunksBeforeTheLastFiles).contains(count)
+        moment.name == "chunk-written" && (Kill.firstSafeChunk...MixedTree.chunksBeforeTheLastFiles).contains(count)
     }
+
+    /// With this chunk, more than 1 MiB of the tree has come: the journal has been written once at least.
+    static let firstSafeChunk = 12
 }
 
 extension Kill.Moment {
@@ -68,7 +71,7 @@ extension Kill {
             }
         }
         let (data, publishing) = ((number + 1) / 2, number * 3 / 10)
-        return spread(written, from: 3, data) + spread(around, from: 1, publishing)
+        return spread(written, from: firstSafeChunk, data) + spread(around, from: 1, publishing)
             + spread(others, from: 1, number - data - publishing)
     }
 
