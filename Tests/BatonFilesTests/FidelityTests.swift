@@ -56,7 +56,8 @@ import Testing
         #expect(publication.files == 1)
         #expect(publication.bytes == 7)
         #expect(
-            try bench.run("cd receiver/copy; stat -c '%a %h' h a a/b c; cat h; [ h -ef a/b/f ] && [ h -ef c/g ] && echo same")
+            try bench.run(
+                "cd receiver/copy; stat -c '%a %h' h a a/b c; cat h; [ h -ef a/b/f ] && [ h -ef c/g ] && echo same")
                 == "0 3\n0 3\n600 2\n100 2\ncontentsame\n")
     }
 
@@ -66,7 +67,9 @@ import Testing
                 Script.directory(""), Script.file("a", "old"), Script.hardLink("b", "a"), Script.hardLink("c", "a"),
                 Script.again(1), Script.file("a", "new"), Script.hardLink("c", "a"),
             ], by: writer())
-        #expect(try bench.run("cd receiver/copy; cat a b c; [ a -ef c ] && [ ! a -ef b ] && echo right") == "newoldnewright\n")
+        #expect(
+            try bench.run("cd receiver/copy; cat a b c; [ a -ef c ] && [ ! a -ef b ] && echo right")
+                == "newoldnewright\n")
     }
 
     // MARK: Extended attributes
@@ -77,7 +80,9 @@ import Testing
         255, 255, 255, 255, 32, 0, 0, 0, 255, 255, 255, 255,
     ]
 
-    @Test func `extended attributes and access control lists are set on files and directories, whatever their modes`() throws {
+    @Test func `extended attributes and access control lists are set on files and directories, whatever their modes`()
+        throws
+    {
         let access = ExtendedAttribute(name: Array("system.posix_acl_access".utf8), value: list)
         let inherited = ExtendedAttribute(name: Array("system.posix_acl_default".utf8), value: list)
         try bench.give()
@@ -86,7 +91,8 @@ import Testing
                 [
                     Script.directory("", mode: 0o755, [attribute("user.top", "1")]),
                     Script.directory("d", mode: 0o555, [inherited, attribute("user.d", "")]),
-                    Script.file("d/f", "f", mode: 0o440, [access, attribute("user.a", "one"), attribute("user.b", "two")]),
+                    Script.file(
+                        "d/f", "f", mode: 0o440, [access, attribute("user.a", "one"), attribute("user.b", "two")]),
                     Script.file("d/g", "g", mode: 0o444),
                 ], by: writer(attributes: true))
             #expect(publication.skipped.isEmpty)
@@ -213,7 +219,9 @@ import Testing
         var log: [String] { events.withLock { $0 } }
     }
 
-    @Test func `a durable get has every file and directory on the disk before it is published, its name after it`() throws {
+    @Test func `a durable get has every file and directory on the disk before it is published, its name after it`()
+        throws
+    {
         let disk = Disk()
         let tree = try [
             Script.directory("", mode: 0o555), Script.file("a", "a", mode: 0), Script.directory("d", mode: 0),

@@ -353,6 +353,18 @@ import Testing
         }
     }
 
+    @Test func `what lies in the open file beyond the last mark is cut off`() throws {
+        let origin = ScriptedOrigin(
+            tree: try Script.open("", size: 9000) + [
+                Script.chunk(0, Array(repeating: 1, count: 600)),
+                Script.chunk(8000, Array(repeating: 1, count: 1000), isLast: true),
+            ])
+        _ = try receive(2, of: origin)
+        try bench.run("head -c 3000 /dev/urandom >> receiver/.baton-stage-*; chmod 0 receiver/.baton-stage-*")
+        #expect(try complete(origin).resumedBytes == 600)
+        #expect(try bench.run("head -c 8000 receiver/copy | tail -c 7400 | tr -d '\\0' | wc -c") == "0\n")
+    }
+
     @Test func `a journal of another start of the machine, or of garbage, is not believed`() throws {
         let origin = ScriptedOrigin(tree: try Script.directory("") + Script.file("a", "abc"))
         for damage in [

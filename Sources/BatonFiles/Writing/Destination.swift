@@ -91,7 +91,8 @@ struct Destination {
     func synchronize(_ calls: FileSystemCalls) -> Bool {
         var lowest = directory
         for _ in 0...parents.madeCount {
-            guard (try? calls.synchronize(lowest.directory(.current))) != nil, let above = try? lowest.place(of: .parent)
+            guard (try? calls.synchronize(lowest.directory(.current))) != nil,
+                let above = try? lowest.place(of: .parent)
             else { return false }
             lowest = above
         }

@@ -1,6 +1,4 @@
 import BatonProtocol
-import CLinux
-import Glibc
 import NIOCore
 import Synchronization
 import SystemPackage
@@ -50,9 +48,7 @@ struct PartialStage {
 
     /// How long ago something was noted last.
     var age: Duration {
-        var now = timespec()
-        guard clock_gettime(CLOCK_REALTIME, &now) == 0 else { return .zero }
-        let seconds = Int64(now.tv_sec).subtractingReportingOverflow(modified.seconds)
+        let seconds = Timestamp.now.seconds.subtractingReportingOverflow(modified.seconds)
         return seconds.overflow ? .zero : max(.zero, .seconds(seconds.partialValue))
     }
 }
