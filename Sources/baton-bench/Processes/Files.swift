@@ -34,6 +34,11 @@ extension Stage {
 
     /// Checks that a copy has its source's content, and removes it.
     func checkAndRemove(_ copy: URL, against source: URL) async throws {
+        try await check(copy, against: source)
+        try FileManager.default.removeItem(at: copy)
+    }
+
+    func check(_ copy: URL, against source: URL) async throws {
         guard let cmp = Installation.systemProgram("cmp"), let diff = Installation.systemProgram("diff") else {
             throw BenchError("cmp and diff are needed to check the copies")
         }
@@ -43,7 +48,6 @@ extension Stage {
         } else {
             _ = try await time("cmp", cmp, arguments, within: .seconds(600))
         }
-        try FileManager.default.removeItem(at: copy)
     }
 
     private func fill(_ file: URL, _ size: ByteCount) throws {
