@@ -1,0 +1,194 @@
+import BatonProtocol
+import SystemPackage
+
+// What a walk finds, and what of it the receiver is told.
+extension TreeReader {
+    /// Passes an entry of the walk: keeps it if the receiver has it, sends `message` otherwise.
+    ///
+    /// - Returns: whether it was sent and the walk goes on.
+    private func pass(
+        _ status: FileStatus, target: [UInt8] = [], version: UInt64? = nil,
+        _ message: () throws(FileFault) -> Message?
+    ) throws(FileFault) -> Bool {
+        let print = SentVersions.fingerprint(currentPath, version: version ?? status.version, target: target)
+        if sent.holds(print) {
+            if announced.last == true { output.keep(try path) }
+        } else {
+            guard let message = try message() else { return false }
+            guard try send(message) else { return false }
+        }
+        sent.pass(print)
+        top.note(status, path: currentPath)
+        return true
+    }
+
+    /// - Returns: whether the walk goes on; not if the asker turns out to have something else.
+    private func send(_ message: Message) throws(FileFault) -> Bool {
+        if walks > 0 { difference = difference ?? currentPath }
+        guard output.send(message) else { return true }
+        beginAnew()
+        return false
+    }
+
+    func found(link status: FileStatus) throws(FileFault) {
+        _ = try pass(status) { () throws(FileFault) in
+            guard let target = try walk?.linkTarget() else { return nil }
+            var entry = try entry(.symbolicLink, status)
+            entry.target = target
+            return .entry(entry)
+        }
+    }
+
+    func found(_ status: FileStatus, skippedFor reason: SkipReason) throws(FileFault) {
+        let print = SentVersions.fingerprint(currentPath, version: status.version)
+        // The receiver has nothing of it that could be kept: it is named each time.
+        if !sent.holds(print) || announced.last == true {
+            guard try send(.skipped(SkippedEntry(reason: reason, path: try path))) else { return }
+        }
+        sent.pass(print)
+        top.note(status, path: currentPath)
+    }
+
+    func found(file status: FileStatus) throws(FileFault) {
+        if try passAsHardLink(status) { return }
+        let isWhole = output.isComparing && output.resumeOffset == nil && !wantsAttributes
+        guard isWhole || sent.holds(SentVersions.fingerprint(currentPath, version: status.version)) else {
+            return try open()
+        }
+        let goesOn = try pass(status) { () throws(FileFault) in
+            var entry = try entry(.file, status)
+            entry.size = status.size
+            return .entry(entry)
+        }
+        if goesOn { hardLinks.remember(status, path: currentPath) }
+    }
+
+    /// - Returns: `false` if this is the first name of the file.
+    private func passAsHardLink(_ status: FileStatus) throws(FileFault) -> Bool {
+        guard let first = hardLinks.first(of: status) else { return false }
+        activity = .walking
+        _ = try pass(status, target: first.path, version: first.version) { () throws(FileFault) in
+            var entry = try entry(.hardLink, status)
+            entry.version = first.version
+            entry.target = first.path
+            return .entry(entry)
+        }
+        return true
+    }
+
+    func open() throws(FileFault) {
+        guard let file = try walk?.openFile() else { return }
+        activity = .opening(file, Settling())
+    }
+
+    private func entry(_ kind: EntryKind, _ status: FileStatus) throws(FileFault) -> TreeEntry {
+        TreeEntry(
+            kind: kind, mode: status.mode, modified: status.modified, version: status.version, path: try path)
+    }
+
+    var currentPath: [UInt8] { walk?.path ?? [] }
+
+    private var path: PathName {
+        get throws(FileFault) {
+            do { return try PathName(currentPath) } catch { throw .tooLong }
+        }
+    }
+
+    // MARK: Directories
+
+    func enter(_ directory: Descriptor, _ settling: Settling) throws(FileFault) -> Int? {
+        var status = try faulting { () throws(Errno) in try directory.status() }
+        if currentPath.isEmpty, !wantsAttributes { status = top.withoutRenaming(status) }
+        let print = SentVersions.fingerprint(currentPath, version: status.version)
+        let isKnown = sent.holds(print)
+        if !isKnown, let wait = try wait(for: status, settling, { .entering(directory, $0) }) { return wait }
+
+        directoriesOpened += 1
+        let names = try present { () throws(Errno) in try DirectoryNames(of: directory) }
+        guard let names else {
+            if currentPath.isEmpty { throw .changed }
+            activity = .walking
+            return nil
+        }
+        let attributes = try wantsAttributes && !isKnown ? EntryAttributes(of: directory) : nil
+        var after = try faulting { () throws(Errno) in try directory.status() }
+        if currentPath.isEmpty, !wantsAttributes { after = top.withoutRenaming(after) }
+        // Changed in between: it is looked at, and waited for, once more.
+        guard after.isSameVersion(as: status) else { return nil }
+
+        activity = .walking
+        let goesOn = try pass(status) { () throws(FileFault) in
+            var entry = try entry(.directory, status)
+            entry.attributes = attributes?.attributes ?? []
+            return .entry(entry)
+        }
+        guard goesOn else { return nil }
+        if attributes?.isIncomplete == true, try !sendSkippedAttributes() { return nil }
+        try walk?.enter(directory, names)
+        announced.append(!isKnown)
+        return nil
+    }
+
+    /// - Returns: the milliseconds until `status` may be settled; `nil` if it is.
+    private func wait(
+        for status: FileStatus, _ settling: Settling, _ activity: (Settling) -> Activity
+    ) throws(FileFault) -> Int? {
+        var settling = settling
+        switch settling.look(at: status, wall: clock.wall(), steady: clock.steady()) {
+        case .settled: return nil
+        case .wait(let milliseconds):
+            self.activity = activity(settling)
+            return milliseconds
+        case .never: throw gaveUp
+        }
+    }
+
+    private func sendSkippedAttributes() throws(FileFault) -> Bool {
+        try send(.skipped(SkippedEntry(reason: .attributes, path: try path)))
+    }
+
+    // MARK: Files
+
+    func announce(_ file: Descriptor, _ settling: Settling) throws(FileFault) -> Int? {
+        let status = try faulting { () throws(Errno) in try file.status() }
+        guard status.kind == .file else {
+            // Something else has taken its name: the directory has changed since it was listed.
+            activity = .walking
+            return nil
+        }
+        if try passAsHardLink(status) { return nil }
+        if let wait = try wait(for: status, settling, { .opening(file, $0) }) { return wait }
+
+        let attributes = try wantsAttributes ? EntryAttributes(of: file) : nil
+        let isWhole = output.isComparing && output.resumeOffset == nil
+        let offset = output.resumeOffset
+        var reading = try FileReading(file, status: status, from: offset ?? (isWhole ? status.size : 0))
+        var entry = try entry(.file, status)
+        entry.size = status.size
+        entry.attributes = attributes?.attributes ?? []
+        entry.isLast = reading.isDone
+        guard try send(.entry(entry)) else { return nil }
+        if offset != nil, reading.isDone {
+            // It came to its end without its last piece: it is announced, and read, again.
+            reading = try FileReading(file, status: status)
+            entry.isLast = reading.isDone
+            guard try send(.entry(entry)) else { return nil }
+        }
+        activity = .reading(reading, hasSkippedAttributes: attributes?.isIncomplete == true)
+        return nil
+    }
+
+    func read(_ reading: FileReading, _ hasSkippedAttributes: Bool) throws(FileFault) {
+        guard reading.isDone else {
+            var file = reading
+            try output.sendChunk(of: &file)
+            activity = .reading(file, hasSkippedAttributes: hasSkippedAttributes)
+            return
+        }
+        sent.pass(SentVersions.fingerprint(currentPath, version: reading.status.version))
+        hardLinks.remember(reading.status, path: currentPath)
+        top.note(reading.status, path: currentPath)
+        activity = .walking
+        if hasSkippedAttributes { _ = try sendSkippedAttributes() }
+    }
+}
