@@ -93,7 +93,7 @@ let package = Package(
         // The programs themselves, as processes: they are dependencies so that they are built before they are run.
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["baton-relay", "baton-agent", "baton-cli", "BatonTLS", "CXXHash", nio, nioPosix],
+            dependencies: ["baton-relay", "baton-agent", "baton-cli", "BatonTLS", "CLinux", "CXXHash", nio, nioPosix],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
