@@ -31,8 +31,8 @@ static inline int baton_renameat2(int from, const char *old_name, int to, const 
 }
 
 // `access` for what a descriptor stands for (also one opened with O_PATH), with the effective user.
-static inline int baton_faccess(int descriptor, int mode) {
-    return (int)syscall(SYS_faccessat2, descriptor, "", mode, BATON_AT_EMPTY_PATH | BATON_AT_EACCESS);
+static inline int baton_faccess(int descriptor, const char *path, int mode) {
+    return (int)syscall(SYS_faccessat2, descriptor, path, mode, BATON_AT_EMPTY_PATH | BATON_AT_EACCESS);
 }
 
 static inline long baton_getdents64(int directory, void *buffer, size_t size) {

@@ -52,9 +52,21 @@ extension Descriptor {
         }
     }
 
+    /// What `path` names below this directory, if neither a link nor a mount lies on the way and the kernel has all of it in
+    /// memory. A place holder that reads nothing and never blocks.
+    func plainPlaceInMemory(_ path: FileName) throws(Errno) -> Descriptor {
+        let resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV | RESOLVE_CACHED
+        return try open(path, BATON_O_PATH, UInt64(resolve), attempts: 1)
+    }
+
     /// Whether this process may do with the file what `mode` says, `R_OK | W_OK | X_OK`.
     func checkAccess(_ mode: CInt) throws(Errno) {
-        _ = try systemCall { baton_faccess(number, mode) }
+        try checkAccess(mode, to: FileName([]))
+    }
+
+    /// The same for what `path` leads to from this directory.
+    func checkAccess(_ mode: CInt, to path: FileName) throws(Errno) {
+        _ = try systemCall { baton_faccess(number, path.cString, mode) }
     }
 
     func isMountRoot(_ name: FileName) throws(Errno) -> Bool {

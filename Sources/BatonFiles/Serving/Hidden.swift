@@ -27,7 +27,7 @@ struct Hidden {
     }
 
     /// Whether a component could be `.baton` or a stage's name.
-    private static func mayNameBaton(_ path: [UInt8]) -> Bool {
+    static func mayNameBaton(_ path: [UInt8]) -> Bool {
         let name = ".baton".utf8
         var rest = path[...]
         while let dot = rest.firstIndex(of: UInt8(ascii: ".")) {

@@ -20,6 +20,7 @@ extension SharedFiles {
     ///
     /// - Returns: `nil` if only ``exists(_:)`` can tell.
     public func existsInMemory(_ path: PathName) -> Bool? {
+        if isPlainlyThere(path) { return true }
         do throws(BatonError) {
             _ = try resolve(path, .inMemory)
             return true

@@ -69,6 +69,19 @@ public final class SharedFiles: Sendable {
         return place
     }
 
+    /// Whether there is something below a declared path: the common case, told with as few system calls as can. Without a link
+    /// or a mount on the way the path alone says whether it leads out of what is declared, or to what is hidden.
+    ///
+    /// - Returns: false if only ``resolve(_:_:)`` can tell.
+    func isPlainlyThere(_ path: PathName) -> Bool {
+        guard !path.isAbsolute, !Hidden.mayNameBaton(path.bytes), let (declared, rest) = try? declaration(for: path),
+            !declared.isRoot, !rest.isRoot, (try? folder.directory.plainPlaceInMemory(FileName(path.bytes))) != nil
+        else { return false }
+        let access: Void? = try? folder.directory.checkAccess(
+            R_OK | X_OK | (servesReadOnly ? 0 : W_OK), to: FileName(declared.bytes))
+        return access != nil
+    }
+
     /// The longest declared path that is `path` or an ancestor of it, and what is left of `path` below it.
     private func declaration(for path: PathName) throws(BatonError) -> (path: PathName, rest: PathName) {
         guard !Hidden.hides(path) else { throw Hidden.refusal(of: path) }
