@@ -30,6 +30,7 @@ struct ResumeTests {
 
             let other = try await cluster.peer("third")
             other.send(.join(next))
+            _ = try await other.frame(RawFrame.joined)
             var again = try await control.frame()
             while again.type != RawFrame.get { again = try await control.frame() }
             other.send(answer(again).flatMap(\.bytes))

@@ -60,11 +60,11 @@ struct StallTests {
     func waiting() async throws {
         try await Cluster.run { cluster in
             let get = try cluster.deploy.start([
-                "get", "--wait", "20", "--stall", "1", "lit://trainer@outputs/late", "copy",
+                "get", "--wait", "40", "--stall", "5", "lit://trainer@outputs/late", "copy",
             ])
-            try await Task.sleep(for: .seconds(3))
+            try await Task.sleep(for: .seconds(7))
             try await shell("echo 1 > outputs/.late; mv outputs/.late outputs/late", in: cluster.trainer.root)
-            let output = try await get.output(within: .seconds(10))
+            let output = try await get.output(within: .seconds(20))
             #expect(output.status == 0, "\(output)")
         }
     }
