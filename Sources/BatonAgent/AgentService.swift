@@ -40,7 +40,8 @@ struct AgentService: Sendable {
             files: files, jobs: jobs, work: work, loop: loops.control, executor: executor, logger: logger)
         fetcher = Fetcher(
             folder: folder, locks: DestinationLocks(), link: link, executor: executor, work: work,
-            maxEntries: configuration.maxEntries, partialBytes: configuration.partialBytes)
+            maxEntries: configuration.maxEntries, partialAge: configuration.partialAge,
+            partialBytes: configuration.partialBytes)
     }
 
     /// What each part of the group comes back with.

@@ -1,5 +1,6 @@
 import BatonProtocol
 import BatonTransport
+import NIOCore
 
 // Requests on their way: one stream of the asker's, one of the owner's, and between them a route.
 extension Router {
@@ -29,11 +30,11 @@ extension Router {
             return refuse(
                 asker, stream, request, .interrupted, "there is no lane to send \(request.reference) on; try again")
         }
-        guard let window = budget.reserve(for: key.budgetHolder) else {
+        guard let window = budget.reserve(for: key) else {
             return refuse(
                 asker, stream, request, .busy, "the relay has no room for another transfer now; try again later")
         }
-        let transfer = Transfer(window: window, of: key.budgetHolder, to: lane, as: stream)
+        let transfer = Transfer(window: window, of: key, to: lane, as: stream)
         let routeKey = RouteKey(asker: ObjectIdentifier(asker), stream: stream)
         lane.open(
             stream, limit: options.credit,
@@ -95,7 +96,7 @@ extension Router {
         }
         switch event {
         case .progress: break
-        case .report(let report): asker.send(report, on: routeKey.stream)
+        case .report(let report): passOn(report, to: asker, routeKey)
         case .reply(.error(let error)): fail(routeKey, asker, route.transfer, error)
         case .reply(let reply):
             remove(routeKey)
@@ -107,6 +108,14 @@ extension Router {
             let code: ErrorCode = route.transfer == nil ? .unreachable : .interrupted
             fail(routeKey, asker, route.transfer, BatonError(code, sentence, path: request.path, saidBy: .relay))
         }
+    }
+
+    /// At most one a second, whatever the owner sends: the asker need not take them as fast as they come.
+    private func passOn(_ report: HopReport, to asker: Session, _ routeKey: RouteKey) {
+        let now = NIODeadline.now()
+        guard let route = routes[routeKey], now >= route.nextReport else { return }
+        routes[routeKey]?.nextReport = now + .milliseconds(900)
+        asker.send(report, on: routeKey.stream)
     }
 
     private func fail(_ routeKey: RouteKey, _ asker: Session, _ transfer: Transfer?, _ error: BatonError) {

@@ -55,6 +55,8 @@ actor Router: LoopActor {
         let transfer: Transfer?
         /// What to go on with if the owner goes; only of a WAIT whose deadline has not passed.
         var wait: HeldWait?
+        /// When the owner's next REPORT may be passed on.
+        var nextReport = NIODeadline.uptimeNanoseconds(0)
     }
 
     // MARK: Coming in

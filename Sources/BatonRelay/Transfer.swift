@@ -8,12 +8,12 @@ import Synchronization
 final class Transfer: Sendable {
     /// What the relay holds of the stream at most, in bytes.
     let window: UInt64
-    let holder: WindowBudget.Holder
+    let holder: WorkKey
     private let askerLane: Lane
     private let askerStream: StreamID
     private let owner = Mutex<(lane: Lane?, stream: StreamID, isCancelled: Bool)>((nil, 0, false))
 
-    init(window: UInt64, of holder: WindowBudget.Holder, to lane: Lane, as stream: StreamID) {
+    init(window: UInt64, of holder: WorkKey, to lane: Lane, as stream: StreamID) {
         self.window = window
         self.holder = holder
         askerLane = lane

@@ -26,8 +26,6 @@ struct WorkKey: Hashable, Sendable {
         self.work = work
     }
 
-    var budgetHolder: WindowBudget.Holder { WindowBudget.Holder(trustDomain: trustDomain, app: app) }
-
     /// Another work of the same app.
     func sibling(_ work: WorkName) -> WorkKey {
         WorkKey(trustDomain: trustDomain, app: app, work: work)

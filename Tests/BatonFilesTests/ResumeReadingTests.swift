@@ -188,7 +188,10 @@ import Testing
         [2, 0, 0, 0] + [1, 0, 6, 0, 255, 255, 255, 255] + [2, 0, 4, 0, 1, 0, 0, 0] + [4, 0, 4, 0, 255, 255, 255, 255]
         + [16, 0, 4, 0, 255, 255, 255, 255] + [32, 0, 0, 0, 255, 255, 255, 255]
 
-    @Test func `files and directories carry them, sorted by name, links do not; nothing else travels`() throws {
+    @Test
+    func `files and directories carry them, sorted by name, links do not; what else there is is said to be left out`()
+        throws
+    {
         try bench.run("mkdir -p origin/tree/d; cd origin/tree; printf x > f; ln -s f l; : > none")
         try set(
             [("user.b", [2]), ("user.a", Array("one".utf8)), ("system.posix_acl_access", accessList)], on: "tree/f")
@@ -201,7 +204,9 @@ import Testing
         #expect(try names(replica, "d") == ["system.posix_acl_default", "user.dir"])
         #expect(try names(replica, "l") == [])
         #expect(try names(replica, "none") == [])
-        #expect(replica.skipped.isEmpty)
+        // Only root may set one of another kind; labels of a security policy are the machine's, and not missed.
+        let missed = geteuid() == 0 ? [SkippedEntry(reason: .attributes, path: try PathName("f"))] : []
+        #expect(replica.skipped == missed)
     }
 
     @Test func `nobody gets them who did not ask`() throws {

@@ -25,6 +25,7 @@ struct FetchTransfer {
     private var link: RelayLink { fetcher.link }
 
     func run() async throws(BatonError) -> Fetched {
+        fetcher.folder.trimPartialStages(age: fetcher.partialAge, to: fetcher.partialBytes)
         var limits = TreeLimits()
         limits.entries = fetcher.maxEntries
         let writer = try TreeWriter(
@@ -43,10 +44,7 @@ struct FetchTransfer {
     }
 
     private func transfer(to writer: TreeWriter) async throws(BatonError) {
-        if order.wait > 0 {
-            meter.bePatient()
-            try await arrival(within: waitEnd - .now)
-        }
+        if order.wait > 0 { try await arrival() }
         var backoff = Backoff()
         while true {
             let before = writer.progress
@@ -56,9 +54,8 @@ struct FetchTransfer {
                 if writer.progress != before { backoff.reset() }
                 if error.code == .notFound, waitEnd > .now, !meter.hasBegun {
                     // It was there a moment ago, and has gone again.
-                    meter.bePatient()
                     try await pause(backoff.delay())
-                    try await arrival(within: waitEnd - .now)
+                    try await arrival()
                     continue
                 }
                 guard error.isWorthRepeating, meter.hasBegun else { throw error }
@@ -66,16 +63,30 @@ struct FetchTransfer {
                 try await pause(backoff.delay())
                 // Told when the relay and the origin are back; the watch decides for how long to hope.
                 _ = try await link.nextSession()
-                if error.code == .unreachable { try? await arrival(within: .milliseconds(order.stall)) }
+                if error.code == .unreachable { try? await askForArrival(until: .now + .milliseconds(order.stall)) }
             }
         }
     }
 
-    /// Waits until there is something at the path, of which the origin tells us.
-    private func arrival(within limit: Duration) async throws(BatonError) {
-        let milliseconds = UInt32(clamping: Int64(limit / .milliseconds(1)))
-        let request = Request(.wait, deadline: milliseconds, origin: order.origin, path: order.path)
-        _ = try await link.nextSession().call(request)
+    /// Waits until there is something at the path, over as many connections as it takes, as long as the order says.
+    private func arrival() async throws(BatonError) {
+        meter.bePatient(until: waitEnd)
+        var backoff = Backoff()
+        while true {
+            do throws(BatonError) {
+                return try await askForArrival(until: waitEnd)
+            } catch {
+                guard error.isWorthRepeating, waitEnd > .now else { throw error }
+            }
+            try await pause(backoff.delay())
+        }
+    }
+
+    /// The origin tells once there is something at the path.
+    private func askForArrival(until end: ContinuousClock.Instant) async throws(BatonError) {
+        let session = try await link.nextSession()
+        let left = UInt32(clamping: max(1, Int64((end - .now) / .milliseconds(1))))
+        _ = try await session.call(Request(.wait, deadline: left, origin: order.origin, path: order.path))
     }
 
     private func pause(_ duration: Duration) async throws(BatonError) {

@@ -13,7 +13,8 @@ struct Fetcher: Sendable {
     let work: WorkName
     /// How many entries of a tree are taken.
     let maxEntries: UInt64
-    /// How much data of interrupted transfers is kept.
+    /// How long the data of interrupted transfers is kept, and how much of it.
+    let partialAge: Duration
     let partialBytes: UInt64
 
     /// The place of a path of another work unless one is named.
@@ -88,9 +89,22 @@ struct Fetcher: Sendable {
                 onStall(error)
                 return error
             }
+            if meter.isOutOfPatience, let error = await absence(order) { return error }
             if second >= Int(order.deadline) / 1000 { break }
         }
         return BatonError(.deadline, "the get of \(order.reference) took longer than allowed", path: order.path)
+    }
+
+    /// Why what was waited for could not even be asked for; `nil` if it could: then the answer tells more.
+    private func absence(_ order: FetchOrder) async -> BatonError? {
+        do throws(BatonError) {
+            _ = try await link.current()
+            return nil
+        } catch {
+            let sentence =
+                "\(order.reference) was waited for in vain for \(order.wait / 1000) seconds: \(error.message)"
+            return BatonError(error.code, sentence, path: order.path)
+        }
     }
 
     private func stalled(_ order: FetchOrder, _ stall: StallWatch, _ interruption: BatonError?) -> BatonError {

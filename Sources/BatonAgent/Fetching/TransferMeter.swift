@@ -7,6 +7,7 @@ final class TransferMeter: Sendable {
         var sample = StallWatch.Sample()
         var note = ""
         var interruption: BatonError?
+        var patienceEnd: ContinuousClock.Instant?
     }
 
     private let state = Mutex(State())
@@ -36,9 +37,17 @@ final class TransferMeter: Sendable {
         }
     }
 
-    /// What follows may take as long as it takes, and nothing is to move meanwhile.
-    func bePatient() {
-        state.withLock { $0.sample.isPatient = true }
+    /// Nothing is to move until then; without an end: what follows may take as long as it takes.
+    func bePatient(until end: ContinuousClock.Instant? = nil) {
+        state.withLock { state in
+            state.sample.isPatient = true
+            state.patienceEnd = end
+        }
+    }
+
+    /// What was waited for has not come in time.
+    var isOutOfPatience: Bool {
+        state.withLock { $0.sample.isPatient && $0.patienceEnd.map { ContinuousClock.now > $0 } ?? false }
     }
 
     func hear(_ report: HopReport) {

@@ -8,9 +8,15 @@ struct EntryAttributes {
     /// There are some that do not travel.
     private(set) var isIncomplete = false
 
+    /// Labels that a security policy gives to every file: not the file's own, and on other machines others.
+    private static func isOfTheMachine(_ name: [UInt8]) -> Bool {
+        name.starts(with: "security.".utf8) && !name.elementsEqual("security.capability".utf8)
+    }
+
     /// - Parameter descriptor: of a file or a directory, opened for reading.
     init(of descriptor: Descriptor) throws(FileFault) {
         let names = try faulting { () throws(Errno) in try descriptor.attributeNames() }
+        isIncomplete = names.contains { !ExtendedAttribute.travels($0) && !EntryAttributes.isOfTheMachine($0) }
         var room = Limits.attributeBytes
         for name in names.filter(ExtendedAttribute.travels).sorted(by: { $0.lexicographicallyPrecedes($1) }) {
             let value: [UInt8]

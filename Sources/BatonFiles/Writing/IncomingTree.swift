@@ -123,8 +123,9 @@ extension IncomingTree {
     /// Takes in what an earlier process noted of the stage, and brings the stage to exactly that.
     ///
     /// - Throws: if the stage does not hold what the journal says.
-    mutating func recall(_ reader: inout JournalReader) throws(FileFault) {
+    mutating func recall(_ reader: inout JournalReader, noted: Timestamp) throws(FileFault) {
         var file: TreeEntry?
+        builder.notedLast = noted
         while let record = try faulting({ () throws(Errno) in try reader.next() }) {
             try recall(record, &file)
         }

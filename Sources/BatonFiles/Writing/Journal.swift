@@ -28,6 +28,7 @@ struct Journal {
     private var end: UInt64
     private var batch = ByteBuffer()
     private var unwritten: UInt64 = 0
+    private var lastFlush = ContinuousClock.now
     private var mark: DataMark?
     /// Nothing is noted any more.
     private var isClosed = false
@@ -35,6 +36,8 @@ struct Journal {
     /// A batch is written when it has so many bytes, or stands for so much data.
     private static let batchBytes = 16_384
     private static let batchData: UInt64 = 65_536
+    /// Or when the last one is older than this, in milliseconds.
+    static let longestDelay = 500
 
     static func name(of token: String) -> FileName { FileName(Array(token.utf8) + Array(".journal".utf8)) }
 
@@ -94,7 +97,8 @@ struct Journal {
     }
 
     private mutating func flushIfDue() {
-        if batch.readableBytes >= Journal.batchBytes || unwritten >= Journal.batchData { flush() }
+        let isLate = lastFlush.duration(to: .now) >= .milliseconds(Journal.longestDelay)
+        if batch.readableBytes >= Journal.batchBytes || unwritten >= Journal.batchData || isLate { flush() }
     }
 
     /// Writes what has been noted. A journal that cannot be written stays as it is: what it says so far still holds.
@@ -112,6 +116,7 @@ struct Journal {
             end += UInt64(batch.readableBytes)
             batch.clear()
             unwritten = 0
+            lastFlush = .now
             Moment.journalFlushed()
         } catch {
             isClosed = true

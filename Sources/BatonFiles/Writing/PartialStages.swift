@@ -10,6 +10,8 @@ struct PartialStage {
     let header: Journal.Header
     /// When something was noted last.
     let modified: Timestamp
+    /// The same as the file system has it, which nobody can set.
+    let changed: Timestamp
 
     /// - Returns: `nil` if there is no journal of that stage which this machine can trust.
     init?(_ stage: StageName, in folder: WorkFolder) {
@@ -24,6 +26,7 @@ struct PartialStage {
         path = FilePath(bytes: record)
         self.header = header
         modified = status.modified
+        changed = status.changed
         let names = path.componentNames
         guard names.last == stage.fileName,
             let parents = try? ParentDirectories(to: names.dropLast(), followingLinks: false),
@@ -79,10 +82,10 @@ extension WorkFolder {
         }
     }
 
-    /// Removes partial data beyond the total, oldest first.
-    func trimPartialStages(to bytes: UInt64) {
+    /// Removes partial data that nobody uses and that is too old, or beyond the total, oldest first.
+    public func trimPartialStages(age: Duration = .seconds(Int64.max), to bytes: UInt64) {
         let partial = partialStages()
-        let kept = Set(worthKeeping(partial, age: .seconds(Int64.max), bytes: bytes).map(\.stage))
+        let kept = Set(worthKeeping(partial, age: age, bytes: bytes).map(\.stage))
         var report = SweepReport()
         for stage in partial where !kept.contains(stage.stage) { sweep(stage.stage, into: &report) }
     }

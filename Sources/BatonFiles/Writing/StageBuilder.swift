@@ -19,6 +19,8 @@ struct StageBuilder {
     private(set) var bytes: UInt64 = 0
     /// Regular files, hard links once.
     private(set) var files: UInt64 = 0
+    /// When the journal of what is recalled had its last word.
+    var notedLast = Timestamp(seconds: 0, nanoseconds: 0)
 
     init(in stage: Stage, calls: FileSystemCalls, setsAttributes: Bool) {
         self.stage = stage
@@ -250,7 +252,12 @@ extension StageBuilder {
     mutating func recallComplete(_ entry: TreeEntry) throws(FileFault) {
         let (parent, name) = try directories.parent(of: entry.path)
         let status = try faulting { () throws(Errno) in try parent.status(of: name) }
-        guard status.kind == .file, status.size == entry.size else { throw .changed }
+        guard status.kind == .file, status.size == entry.size, isAsNoted(status) else { throw .changed }
+    }
+
+    /// What was changed after the journal had its last word may hold anything: nobody but Baton writes in a stage.
+    private func isAsNoted(_ status: FileStatus) -> Bool {
+        notedLast.milliseconds(until: status.changed) <= Journal.longestDelay * 2
     }
 
     /// Opens a file again of which the data up to `end` was noted, and cuts off what is beyond.
@@ -258,7 +265,7 @@ extension StageBuilder {
         let (parent, name) = try directories.parent(of: entry.path)
         let place = try faulting { () throws(Errno) in try parent.place(of: name) }
         let status = try faulting { () throws(Errno) in try place.status() }
-        guard status.kind == .file, status.size >= end else { throw .changed }
+        guard status.kind == .file, status.size >= end, isAsNoted(status) else { throw .changed }
         let descriptor = try faulting { () throws(Errno) in
             if status.mode & 0o600 != 0o600 { try place.setModeOfPlace(0o600) }
             let descriptor = try place.reopenedForWriting()

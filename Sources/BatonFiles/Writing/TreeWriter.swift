@@ -187,7 +187,7 @@ extension TreeWriter {
                     try faulting { () throws(Errno) in try folder.stages.file(Journal.name(of: partial.stage.token)) })
                 // The header has been read already: it is what names the order.
                 _ = try faulting { () throws(Errno) in try reader.next() }
-                try tree.recall(&reader)
+                try tree.recall(&reader, noted: partial.changed)
                 return tree
             } catch {
                 // What cannot be removed now stays recorded for the next sweep.
