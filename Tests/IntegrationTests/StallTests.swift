@@ -56,6 +56,26 @@ struct StallTests {
         }
     }
 
+    @Test("However often an origin reports, the asker hears of it about once a second")
+    func reportFlood() async throws {
+        try await Cluster.run { cluster in
+            let (owner, ownerLane) = try await cluster.session("third")
+            let (asker, askerLane) = try await cluster.session("fourth")
+            asker.send(.get("file", of: "third", stream: 1))
+            let request = try await owner.frame(RawFrame.get)
+            for _ in 0..<20_000 { owner.send(.report(waiting: 1, bytes: 0, stream: request.stream)) }
+            owner.send(.failure(code: 3, "not here", stream: request.stream))
+            var reports = 0
+            while true {
+                let frame = try await asker.frame()
+                if frame.type == RawFrame.error { break }
+                reports += 1
+            }
+            #expect(reports < 100, "\(reports) reports of 20,000 came through")
+            withExtendedLifetime((ownerLane, askerLane)) {}
+        }
+    }
+
     @Test("A get that waits for its path does not stall")
     func waiting() async throws {
         try await Cluster.run { cluster in

@@ -4,6 +4,31 @@ import Testing
 
 @Suite("Waiting for a path, by notification", .timeLimit(.minutes(10)))
 struct WaitTests {
+    @Test("While the relay is away a wait ends when its time is up, and says who is away")
+    func relayAway() async throws {
+        try await Cluster.run { cluster in
+            try await cluster.relay.program.kill()
+            try await cluster.deploy.says("lost the relay")
+            let get = try await cluster.deploy.start(["get", "--wait", "2", "lit://trainer@outputs/late"])
+                .output(within: .seconds(15))
+            #expect(get.status == 69 && get.stderr.contains(cluster.relay.address), "\(get)")
+        }
+    }
+
+    @Test("A get that waits goes on waiting when the relay is started again")
+    func relayRestarted() async throws {
+        try await Cluster.run { cluster in
+            let get = try cluster.deploy.start(["get", "--wait", "40", "lit://trainer@outputs/late", "copy"])
+            try await Task.sleep(for: .seconds(1))
+            try await cluster.relay.program.kill()
+            let relay = try await Relay(
+                in: cluster.folder, certificates: cluster.certificates.relay, listen: cluster.relay.address)
+            try await shell("echo 1 > outputs/.late; mv outputs/.late outputs/late", in: cluster.trainer.root)
+            let output = try await get.output(within: .seconds(40))
+            #expect(output.status == 0, "\(output)\n\(relay.log)")
+        }
+    }
+
     /// Sends a WAIT and lets `body` go on once the agent of `trainer` watches and has found nothing.
     private func waiting(
         _ path: String, _ cluster: Cluster, deadline: UInt32 = 60_000, _ body: (RawPeer) async throws -> Void
