@@ -74,7 +74,7 @@ public final class Agent: Sendable {
             }
         }
         let loops = EventLoops(bulkThreads: configuration.bulkThreads)
-        let executor = await loops.blockingExecutor(threads: configuration.fileThreads)
+        let executor = BlockingExecutor(threads: configuration.fileThreads)
         let result: Result<Int32, any Error>
         do {
             let service = try AgentService(

@@ -5,7 +5,7 @@ import NIOPosix
 public final class BlockingExecutor: TaskExecutor {
     private let pool: NIOThreadPool
 
-    init(threads: Int) {
+    public init(threads: Int) {
         pool = NIOThreadPool(numberOfThreads: max(1, threads))
         pool.start()
     }

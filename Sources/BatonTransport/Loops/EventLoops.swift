@@ -30,12 +30,6 @@ public final class EventLoops: Sendable {
         bulk[Int(session % UInt64(bulk.count))]
     }
 
-    /// Threads for blocking work. They give way as the bulk loops do: a thread inherits that from the one that starts it.
-    public func blockingExecutor(threads: Int) async -> BlockingExecutor {
-        let started = bulk[0].submit { BlockingExecutor(threads: threads) }
-        return (try? await started.get()) ?? BlockingExecutor(threads: threads)
-    }
-
     public func shutdown() async {
         try? await group.shutdownGracefully()
     }
