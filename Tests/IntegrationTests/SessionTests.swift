@@ -119,6 +119,22 @@ struct SessionTests {
 
     // MARK: Streams
 
+    @Test("GETs that come while their origin is opening its lane are all served on it", arguments: 0..<6)
+    func whileTheLaneOpens(round: Int) async throws {
+        try await Cluster.run { cluster in
+            let (control, lane) = try await cluster.session()
+            // Some at once, the others one by one: one ought to come in each moment of the dialing.
+            for stream in stride(from: UInt32(1), to: 128, by: 2) {
+                control.send(.get("outputs", of: "trainer", stream: stream))
+                try await Task.sleep(for: .microseconds(100 + 50 * round))
+            }
+            for _ in 0..<64 {
+                _ = try await lane.frame(RawFrame.entry)
+                _ = try await lane.frame(RawFrame.end)
+            }
+        }
+    }
+
     @Test("A request whose deadline has passed already is answered ERROR(deadline)")
     func deadlinePassed() async throws {
         try await Cluster.run { cluster in

@@ -151,7 +151,15 @@ actor RelayLink: LoopActor {
     func openLane() async throws(BatonError) -> Lane {
         if let lane { return lane }
         let session = try current()
-        if isDialingLane { return try await awaitLane() }
+        if isDialingLane {
+            // Noted in the same breath as the look: at any `await`, also of a method of this actor, others may run first.
+            let opened = Inbox<Lane>()
+            laneWaiters.append(opened)
+            guard let lane = try await opened.next()?.first else {
+                throw BatonError(.interrupted, "no lane was opened")
+            }
+            return lane
+        }
         guard let ticket else {
             throw BatonError(.interrupted, "the relay has given no ticket for a lane yet; try again")
         }
@@ -164,6 +172,11 @@ actor RelayLink: LoopActor {
                 lane, error in
                 self.onLoop { $0.lost(lane, error) }
             }
+            // If it, or its session, was lost since, those who tell of it have been here already.
+            guard opened.channel.isActive, self.session === session else {
+                opened.close()
+                throw BatonError(.interrupted, "the lane was lost as soon as it was open")
+            }
             lane = opened
             settle { $0.push([opened]) }
             return opened
@@ -171,13 +184,6 @@ actor RelayLink: LoopActor {
             settle { $0.finish(error) }
             throw error
         }
-    }
-
-    private func awaitLane() async throws(BatonError) -> Lane {
-        let opened = Inbox<Lane>()
-        laneWaiters.append(opened)
-        guard let lane = try await opened.next()?.first else { throw BatonError(.interrupted, "no lane was opened") }
-        return lane
     }
 
     private func settle(_ tell: (Inbox<Lane>) -> Void) {
