@@ -256,7 +256,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
         let error = reason ?? BatonError(.interrupted, "the connection was closed by the other side")
         switch state {
         case .greeting: onRefusal(error)
-        case .open(let owner): owner.ended(error)
+        case .open(let owner):
+            // What came before the end counts, also if it came with it.
+            owner.batchEnded()
+            owner.ended(error)
         case .closing, .ended: break
         }
     }

@@ -178,13 +178,16 @@ struct HostileOriginTests {
         }
     }
 
-    @Test("A lane that ends in the middle is a failed get, however clean its end")
+    @Test("A lane that ends in the middle is no end of the tree, however clean: the get asks for the rest")
     func cutOff() async throws {
         try await HostileOrigin.answering { origin in
             origin.lane.send(.entry(.file, "", size: 1 << 20, stream: origin.stream))
             origin.lane.close()
+            let again = try await origin.next()
+            #expect(again.request.resume.entries == 1)
+            again.control.send(.failure(code: 3, "it has gone", stream: again.stream))
         } judge: { output in
-            try output.expectError("interrupted", 75)
+            try output.expectError("notFound", 66)
         }
     }
 
