@@ -50,10 +50,13 @@ let package = Package(
             name: "BatonFiles",
             dependencies: ["BatonProtocol", "BatonTLS", "CLinux", nio, system],
             swiftSettings: strict),
-        .target(name: "BatonRelay", dependencies: ["BatonTransport", nio, nioPosix, logging], swiftSettings: strict),
+        .target(
+            name: "BatonTransfer", dependencies: ["BatonTransport", "BatonFiles", nio, logging], swiftSettings: strict),
+        .target(
+            name: "BatonRelay", dependencies: ["BatonTransfer", nio, nioPosix, logging, system], swiftSettings: strict),
         .target(
             name: "BatonAgent",
-            dependencies: ["BatonTransport", "BatonFiles", nio, nioPosix, logging, subprocess, system],
+            dependencies: ["BatonTransfer", nio, nioPosix, logging, subprocess, system],
             swiftSettings: strict),
         .target(name: "Baton", dependencies: ["BatonTransport", nio], swiftSettings: strict),
         .target(
@@ -89,6 +92,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "BatonTransportTests", dependencies: ["BatonTransport"], swiftSettings: strict),
         .testTarget(name: "BatonFilesTests", dependencies: ["BatonFiles"], swiftSettings: strict),
+        .testTarget(
+            name: "BatonTransferTests", dependencies: ["BatonTransfer", "BatonProtocol"], swiftSettings: strict),
         .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent"], swiftSettings: strict),
         // The programs themselves, as processes: they are dependencies so that they are built before they are run.
         .testTarget(

@@ -1,6 +1,7 @@
 import BatonFiles
 import BatonProtocol
 import BatonTLS
+import BatonTransfer
 import BatonTransport
 import Glibc
 import Logging

@@ -4,7 +4,7 @@ import Synchronization
 public import SystemPackage
 
 /// A work's root directory and `ROOT/.baton`, where Baton keeps what is its own: what was fetched (`from`), which stages
-/// are under way (`stages`), and replacements that take two steps (`swaps`).
+/// are under way (`stages`), replacements that take two steps (`swaps`), and what the relay has kept (`kept`).
 public final class WorkFolder: Sendable {
     /// Absolute; links in it are as the user wrote them.
     public let root: FilePath
@@ -14,6 +14,8 @@ public final class WorkFolder: Sendable {
     let from: Descriptor
     let stages: Descriptor
     let swaps: Descriptor
+    /// What the relay has kept of declared paths.
+    let notes: Descriptor
 
     let batonIdentity: FileIdentity
     let fromIdentity: FileIdentity
@@ -34,6 +36,7 @@ public final class WorkFolder: Sendable {
             from = try WorkFolder.open("from", in: baton)
             stages = try WorkFolder.open("stages", in: baton)
             swaps = try WorkFolder.open("swaps", in: baton)
+            notes = try WorkFolder.open("kept", in: baton)
             batonIdentity = try baton.status().identity
             fromIdentity = try from.status().identity
         } catch {

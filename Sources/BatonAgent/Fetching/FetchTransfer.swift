@@ -1,5 +1,6 @@
 import BatonFiles
 import BatonProtocol
+import BatonTransfer
 import BatonTransport
 import NIOCore
 import SystemPackage
@@ -100,41 +101,7 @@ struct FetchTransfer {
         let options = GetOptions(
             credit: FetchTransfer.window, attributes: order.attributes, resume: writer.resumePoint)
         let request = Request(.get(options), deadline: order.deadline, origin: order.origin, path: order.path)
-        let inbox = Inbox<Frame>()
-        let meter = meter
-        meter.begin()
-        writer.beginStream()
-        let opened = await session.open(request) { stream in
-            lane.expect(stream, window: FetchTransfer.window, .deliver(inbox))
-        } onEvent: { event in
-            switch event {
-            case .progress: break
-            case .report(let report): meter.hear(report)
-            case .reply(.error(let error)): inbox.finish(error)
-            case .lost(let error):
-                inbox.finish(BatonError(.interrupted, "the connection to the relay was lost: \(error.message)"))
-            case .reply: inbox.finish(BatonError(.internal, "a get was answered with something else"))
-            }
-        }
-        guard let stream = opened else {
-            throw BatonError(.busy, "too many requests are under way; try again", path: order.path)
-        }
-        do throws(BatonError) {
-            while let batch = try await inbox.next() {
-                for frame in batch {
-                    try inbox.checkOpen()
-                    if Task.isCancelled { throw BatonError(.cancelled, "the get was cancelled") }
-                    meter.beginWriting(frame.payload.readableBytes)
-                    try writer.receive(frame)
-                    meter.endWriting(writer.progress)
-                    lane.consumed(frame.payload.readableBytes, of: stream)
-                }
-            }
-        } catch {
-            lane.redirect(stream, .discard)
-            session.cancel(stream, because: error.code)
-            throw error
-        }
+        try await TreeReceiver(session: session, lane: lane, meter: meter).receive(request, into: writer)
     }
 }
 

@@ -1,5 +1,6 @@
 import BatonFiles
 import BatonProtocol
+import BatonTransfer
 import BatonTransport
 import Logging
 import NIOCore

@@ -1,4 +1,5 @@
 import BatonProtocol
+import BatonTransfer
 import BatonTransport
 import Glibc
 import Logging

@@ -1,5 +1,6 @@
 import BatonFiles
 import BatonProtocol
+import BatonTransfer
 import BatonTransport
 import Logging
 
@@ -8,11 +9,9 @@ struct OriginDesk: Sendable {
     let folder: WorkFolder
     let files: SharedFiles
     let link: RelayLink
+    let keeping: KeepingDesk
     let work: WorkName
     let logger: Logger
-
-    /// Bytes of a transfer that may wait for the network.
-    private static let sendAhead = 1 << 20
 
     func serve(_ job: Job) async {
         do throws(BatonError) {
@@ -50,29 +49,14 @@ struct OriginDesk: Sendable {
 
     /// Sends a tree on the lane. What goes wrong before the first byte is the caller's to report, on control.
     private func send(_ job: Job, _ options: GetOptions) async throws(BatonError) {
-        let reader = try files.open(
-            job.request.path, stream: job.stream, attributes: options.attributes, resume: options.resume)
+        let path = job.request.path
+        let base = options.base.flatMap { folder.kept(of: path, stamp: $0) }
+        let order = TreeReader.Order(attributes: options.attributes, resume: options.resume, base: base)
+        let reader = try files.open(path, stream: job.stream, order: order)
         let lane = try await link.openLane()
-        let gate = SendGate(capacity: OriginDesk.sendAhead)
-        job.onCancel { gate.fail($0) }
-        lane.open(
-            job.stream, limit: options.credit,
-            observer: OutflowObserver {
-                gate.leave($0)
-            } ended: { error in
-                if let error { gate.fail(error) }
-            })
         do throws(BatonError) {
-            while let step = try reader.next() {
-                switch step {
-                case .burst(let burst):
-                    try await gate.enter(burst.payload)
-                    lane.enqueue(burst, on: job.stream)
-                case .pause(let milliseconds):
-                    try await gate.enter(0)
-                    try? await Task.sleep(for: .milliseconds(milliseconds))
-                }
-            }
+            try await TreeSender(lane: lane).send(reader, for: job, credit: options.credit)
+            if options.base != nil { keeping.note(reader.kept, of: path) }
         } catch {
             logger.info(
                 "a transfer has failed: \(error.message)",

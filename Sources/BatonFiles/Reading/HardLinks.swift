@@ -25,8 +25,8 @@ struct HardLinks {
     }
 
     /// `path` is the first name of a file.
-    mutating func remember(_ status: FileStatus, path: [UInt8]) {
+    mutating func remember(_ status: FileStatus, version: UInt64, path: [UInt8]) {
         guard status.links > 1, firsts.count < capacity else { return }
-        firsts[status.identity] = First(path: path, version: status.version, namesLeft: status.links - 1)
+        firsts[status.identity] = First(path: path, version: version, namesLeft: status.links - 1)
     }
 }

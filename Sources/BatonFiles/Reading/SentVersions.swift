@@ -1,3 +1,5 @@
+import BatonProtocol
+
 /// What the receiver has: a fingerprint of path and version of each entry, in tree order. A value without I/O.
 ///
 /// Each walk through the tree passes all entries again. As long as they come just as they were sent, this is one comparison per
@@ -9,16 +11,24 @@ struct SentVersions {
     /// What the receiver has from the first difference on.
     private var rest: Set<UInt64>?
 
-    /// Of an entry: its path, its version, and for a hard link its file's path. The seed is this process's own, so that nobody can
-    /// make names that collide.
-    static func fingerprint(_ path: [UInt8], version: UInt64, target: [UInt8] = []) -> UInt64 {
-        var hasher = Hasher()
-        hasher.combine(path.count)
-        path.withUnsafeBytes { hasher.combine(bytes: $0) }
-        target.withUnsafeBytes { hasher.combine(bytes: $0) }
-        hasher.combine(version)
-        return UInt64(bitPattern: Int64(hasher.finalize()))
+    /// Nobody else knows it, so nobody can make names whose fingerprints collide.
+    private let seed: UInt64
+
+    /// - Parameter seed: of fingerprints that are to be compared with this one's.
+    init(seed: UInt64 = .random(in: 1 ... .max)) { self.seed = seed }
+
+    /// Of an entry: its path, its version, and for a hard link its file's path.
+    func fingerprint(_ path: [UInt8], version: UInt64, target: [UInt8] = []) -> UInt64 {
+        var print = Checksum.of(path, seed: seed ^ version)
+        if !target.isEmpty { print = Checksum.of(target, seed: print) }
+        return print
     }
+
+    /// What the last walk has passed, to be written down.
+    var kept: KeptVersions { KeptVersions(seed: seed, fingerprints: list) }
+
+    /// The receiver has nothing.
+    mutating func forget() { self = SentVersions(seed: seed) }
 
     /// A walk begins at the top.
     mutating func beginWalk() {

@@ -10,7 +10,7 @@ extension TreeReader {
         _ status: FileStatus, target: [UInt8] = [], version: UInt64? = nil,
         _ message: () throws(FileFault) -> Message?
     ) throws(FileFault) -> Bool {
-        let print = SentVersions.fingerprint(currentPath, version: version ?? status.version, target: target)
+        let print = try sent.fingerprint(currentPath, version: version ?? self.version(of: status), target: target)
         if sent.holds(print) {
             if announced.last == true { output.keep(try path) }
         } else {
@@ -40,7 +40,7 @@ extension TreeReader {
     }
 
     func found(_ status: FileStatus, skippedFor reason: SkipReason) throws(FileFault) {
-        let print = SentVersions.fingerprint(currentPath, version: status.version)
+        let print = try fingerprint(status)
         // The receiver has nothing of it that could be kept: it is named each time.
         if !sent.holds(print) || announced.last == true {
             guard try send(.skipped(SkippedEntry(reason: reason, path: try path))) else { return }
@@ -51,8 +51,8 @@ extension TreeReader {
 
     func found(file status: FileStatus) throws(FileFault) {
         if try passAsHardLink(status) { return }
-        let isWhole = output.isComparing && output.resumeOffset == nil && !wantsAttributes
-        guard isWhole || sent.holds(SentVersions.fingerprint(currentPath, version: status.version)) else {
+        let isWhole = output.isComparing && output.resumeOffset == nil && !order.attributes
+        guard try isWhole || sent.holds(fingerprint(status)) else {
             return try open()
         }
         let goesOn = try pass(status) { () throws(FileFault) in
@@ -60,7 +60,7 @@ extension TreeReader {
             entry.size = status.size
             return .entry(entry)
         }
-        if goesOn { hardLinks.remember(status, path: currentPath) }
+        if goesOn { hardLinks.remember(status, version: try version(of: status), path: currentPath) }
     }
 
     /// - Returns: `false` if this is the first name of the file.
@@ -82,8 +82,18 @@ extension TreeReader {
     }
 
     private func entry(_ kind: EntryKind, _ status: FileStatus) throws(FileFault) -> TreeEntry {
-        TreeEntry(
-            kind: kind, mode: status.mode, modified: status.modified, version: status.version, path: try path)
+        try TreeEntry(
+            kind: kind, mode: status.mode, modified: status.modified, version: version(of: status), path: path)
+    }
+
+    /// What ENTRY says: of a tree that is kept, the version that was read at its origin.
+    private func version(of status: FileStatus) throws(FileFault) -> UInt64 {
+        guard let recorded else { return status.version }
+        return try recorded.version(at: currentPath)
+    }
+
+    private func fingerprint(_ status: FileStatus) throws(FileFault) -> UInt64 {
+        sent.fingerprint(currentPath, version: try version(of: status))
     }
 
     var currentPath: [UInt8] { walk?.path ?? [] }
@@ -98,8 +108,8 @@ extension TreeReader {
 
     func enter(_ directory: Descriptor, _ settling: Settling) throws(FileFault) -> Int? {
         var status = try faulting { () throws(Errno) in try directory.status() }
-        if currentPath.isEmpty, !wantsAttributes { status = top.withoutRenaming(status) }
-        let print = SentVersions.fingerprint(currentPath, version: status.version)
+        if currentPath.isEmpty, !order.attributes { status = top.withoutRenaming(status) }
+        let print = try fingerprint(status)
         let isKnown = sent.holds(print)
         if !isKnown, let wait = try wait(for: status, settling, { .entering(directory, $0) }) { return wait }
 
@@ -110,9 +120,9 @@ extension TreeReader {
             activity = .walking
             return nil
         }
-        let attributes = try wantsAttributes && !isKnown ? EntryAttributes(of: directory) : nil
+        let attributes = try order.attributes && !isKnown ? EntryAttributes(of: directory) : nil
         var after = try faulting { () throws(Errno) in try directory.status() }
-        if currentPath.isEmpty, !wantsAttributes { after = top.withoutRenaming(after) }
+        if currentPath.isEmpty, !order.attributes { after = top.withoutRenaming(after) }
         // Changed in between: it is looked at, and waited for, once more.
         guard after.isSameVersion(as: status) else { return nil }
 
@@ -159,7 +169,10 @@ extension TreeReader {
         if try passAsHardLink(status) { return nil }
         if let wait = try wait(for: status, settling, { .opening(file, $0) }) { return wait }
 
-        let attributes = try wantsAttributes ? EntryAttributes(of: file) : nil
+        let attributes = try order.attributes ? EntryAttributes(of: file) : nil
+        if try !base.isEmpty, output.resumeOffset == nil, base.contains(fingerprint(status)) {
+            return try keep(status, attributes)
+        }
         let isWhole = output.isComparing && output.resumeOffset == nil
         let offset = output.resumeOffset
         var reading = try FileReading(file, status: status, from: offset ?? (isWhole ? status.size : 0))
@@ -178,6 +191,17 @@ extension TreeReader {
         return nil
     }
 
+    /// Announces a file of which the asker has this very version, in an earlier tree.
+    private func keep(_ status: FileStatus, _ attributes: EntryAttributes?) throws(FileFault) -> Int? {
+        var entry = try entry(.file, status)
+        entry.size = status.size
+        entry.attributes = attributes?.attributes ?? []
+        (entry.isLast, entry.isKept) = (true, true)
+        guard try send(.entry(entry)) else { return nil }
+        try finish(status, hasSkippedAttributes: attributes?.isIncomplete == true)
+        return nil
+    }
+
     func read(_ reading: FileReading, _ hasSkippedAttributes: Bool) throws(FileFault) {
         guard reading.isDone else {
             var file = reading
@@ -185,9 +209,14 @@ extension TreeReader {
             activity = .reading(file, hasSkippedAttributes: hasSkippedAttributes)
             return
         }
-        sent.pass(SentVersions.fingerprint(currentPath, version: reading.status.version))
-        hardLinks.remember(reading.status, path: currentPath)
-        top.note(reading.status, path: currentPath)
+        try finish(reading.status, hasSkippedAttributes: hasSkippedAttributes)
+    }
+
+    /// The asker has all of a file.
+    private func finish(_ status: FileStatus, hasSkippedAttributes: Bool) throws(FileFault) {
+        try sent.pass(fingerprint(status))
+        hardLinks.remember(status, version: try version(of: status), path: currentPath)
+        top.note(status, path: currentPath)
         activity = .walking
         if hasSkippedAttributes { _ = try sendSkippedAttributes() }
     }

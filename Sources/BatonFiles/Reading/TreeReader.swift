@@ -27,7 +27,9 @@ public final class TreeReader {
         case done
     }
 
-    let wantsAttributes: Bool
+    /// What is read besides the tree itself.
+    let order: Order
+    let recorded: (any RecordedVersions)?
     let hidden: Hidden
     let clock: ReaderClock
     var top: TopOfTree
@@ -36,10 +38,12 @@ public final class TreeReader {
     var activity = Activity.beginning
     var walk: TreeWalk?
     var walks = 0
-    var sent = SentVersions()
+    var sent: SentVersions
     var hardLinks = HardLinks()
     /// Of the directories on the way down: whether it was sent in this walk, so that all its children must be named.
     var announced: [Bool] = []
+    /// Fingerprints of what the asker has of an earlier tree.
+    let base: Set<UInt64>
     private var restarts = 0
     /// What differed first in this walk.
     var difference: [UInt8]?
@@ -49,14 +53,35 @@ public final class TreeReader {
     /// Steps without a frame after which the caller is asked whether anybody still wants it.
     private static let quietSteps = 512
 
+    /// What a GET asks for besides a path.
+    public struct Order: Sendable {
+        /// With extended attributes and access control lists.
+        public var attributes: Bool
+        /// What the asker has of this tree already; it is sent again if it is of another version.
+        public var resume: ResumePoint?
+        /// What the asker has of an earlier tree: files that are the same still are sent as KEPT, without their data.
+        public var base: KeptVersions?
+        /// Of a tree that is kept, not live: the versions that its entries had at their origin, by path.
+        var recorded: (@Sendable () throws(BatonError) -> sending any RecordedVersions)?
+
+        public init(attributes: Bool = false, resume: ResumePoint? = nil, base: KeptVersions? = nil) {
+            self.attributes = attributes
+            self.resume = resume
+            self.base = base
+        }
+    }
+
     init(
-        stream: StreamID, attributes: Bool, resume: ResumePoint?, hidden: Hidden, clock: ReaderClock,
+        stream: StreamID, order: Order, hidden: Hidden, clock: ReaderClock,
         resolve: @escaping @Sendable () throws(BatonError) -> Place
     ) throws(BatonError) {
-        wantsAttributes = attributes
+        self.order = order
+        recorded = try order.recorded?()
         self.hidden = hidden
         self.clock = clock
-        output = TreeOutput(stream: stream, resume: resume)
+        base = Set(order.base?.fingerprints ?? [])
+        sent = order.base.map { SentVersions(seed: $0.seed) } ?? SentVersions()
+        output = TreeOutput(stream: stream, resume: order.resume)
         top = try TopOfTree(resolve, wall: clock.wall())
         let kind = top.place.status.entryKind
         guard kind == .file || kind == .directory else { throw top.place.unsupported("copies") }
@@ -101,6 +126,9 @@ public final class TreeReader {
         }
         return nil
     }
+
+    /// What the asker has once END has come.
+    public var kept: KeptVersions { sent.kept }
 
     // MARK: Walks
 
@@ -175,7 +203,7 @@ public final class TreeReader {
     /// What the asker has is of another version: it gets everything.
     func beginAnew() {
         output.stopComparing()
-        sent = SentVersions()
+        sent.forget()
         walks = 0
         activity = .beginning
     }
@@ -193,21 +221,18 @@ public final class TreeReader {
 extension SharedFiles {
     /// Begins to read what `path` leads to, for the stream of a GET.
     ///
-    /// - Parameters:
-    ///   - attributes: with extended attributes and access control lists.
-    ///   - resume: what the asker has already; it is sent again if it is of another version.
     /// - Throws: ``BatonError`` `notShared`, `notFound`, `permission`; `unsupported` for a socket, a FIFO or a device.
     public func open(
-        _ path: PathName, stream: StreamID, attributes: Bool = false, resume: ResumePoint? = nil
+        _ path: PathName, stream: StreamID, order: TreeReader.Order = TreeReader.Order()
     ) throws(BatonError) -> sending TreeReader {
-        try open(path, stream: stream, attributes: attributes, resume: resume, clock: ReaderClock())
+        try open(path, stream: stream, order: order, clock: ReaderClock())
     }
 
     func open(
-        _ path: PathName, stream: StreamID, attributes: Bool = false, resume: ResumePoint? = nil, clock: ReaderClock
+        _ path: PathName, stream: StreamID, order: TreeReader.Order, clock: ReaderClock
     ) throws(BatonError) -> sending TreeReader {
-        try TreeReader(stream: stream, attributes: attributes, resume: resume, hidden: hidden, clock: clock) {
-            () throws(BatonError) in try self.resolve(path)
+        try TreeReader(stream: stream, order: order, hidden: hidden, clock: clock) { () throws(BatonError) in
+            try self.resolve(path)
         }
     }
 }

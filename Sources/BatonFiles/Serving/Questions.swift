@@ -5,13 +5,13 @@ import SystemPackage
 extension SharedFiles {
     /// Whether there is something at `path` now.
     ///
-    /// - Throws: ``BatonError`` `notShared`; `permission` if this user may not look.
+    /// - Throws: ``BatonError`` `notFound` if the declared path itself is missing; `notShared`; `permission` if this user may not look.
     public func exists(_ path: PathName) throws(BatonError) -> Bool {
         do throws(BatonError) {
             _ = try resolve(path)
             return true
         } catch {
-            if error.code == .notFound { return false }
+            if error.code == .notFound, !error.isUncovered { return false }
             throw error
         }
     }
@@ -25,7 +25,7 @@ extension SharedFiles {
             _ = try resolve(path, .inMemory)
             return true
         } catch {
-            return error.code == .notFound ? false : nil
+            return error.code == .notFound && !error.isUncovered ? false : nil
         }
     }
 
@@ -34,45 +34,52 @@ extension SharedFiles {
     /// - Parameters:
     ///   - digest: read everything, too, for the digest of chapter 11.
     ///   - checkpoint: called before each entry and each piece that is read; what it throws ends the walk (a deadline).
-    /// - Throws: ``BatonError`` as ``open(_:stream:attributes:resume:)``, and whatever `checkpoint` throws.
+    /// - Throws: ``BatonError`` as ``open(_:stream:order:)``, and whatever `checkpoint` throws.
     public func stat(
         _ path: PathName, digest: Bool, checkpoint: () throws(BatonError) -> Void = {}
     ) throws(BatonError) -> PathStatus {
-        let place = try resolve(path)
-        let status = place.status
-        var reply = PathStatus(
-            kind: status.entryKind, mode: status.mode, size: status.size, files: 1, modified: status.modified)
-        switch status.entryKind {
-        case .file:
-            if digest {
-                reply.digest = try TreeMeasure.digest(ofFile: place, checkpoint: checkpoint)
-            }
-        case .directory:
-            let measure = try TreeMeasure(of: place, digests: digest, hidden: hidden, checkpoint: checkpoint)
-            reply.size = measure.size
-            reply.files = measure.files
-            reply.digest = measure.digest
-        case .symbolicLink, .other, .hardLink: throw place.unsupported("describes")
-        }
-        return reply
+        try resolve(path).stat(digest: digest, hidden: hidden, checkpoint: checkpoint)
     }
 
     /// The entries of a directory whose names come after `after`, as many as `limit` and one reply allow. For anything
     /// else one entry with an empty name.
     public func list(_ path: PathName, after: [UInt8], limit: UInt16) throws(BatonError) -> Listing {
-        let place = try resolve(path)
-        guard place.status.kind == .directory else {
-            return Listing(items: [Listing.Item(place.status, name: [])], more: false)
+        try resolve(path).list(after: after, limit: limit, hidden: hidden)
+    }
+}
+
+extension Place {
+    func stat(digest: Bool, hidden: Hidden, checkpoint: () throws(BatonError) -> Void) throws(BatonError) -> PathStatus {
+        var reply = PathStatus(
+            kind: status.entryKind, mode: status.mode, size: status.size, files: 1, modified: status.modified)
+        switch status.entryKind {
+        case .file:
+            if digest {
+                reply.digest = try TreeMeasure.digest(ofFile: self, checkpoint: checkpoint)
+            }
+        case .directory:
+            let measure = try TreeMeasure(of: self, digests: digest, hidden: hidden, checkpoint: checkpoint)
+            reply.size = measure.size
+            reply.files = measure.files
+            reply.digest = measure.digest
+        case .symbolicLink, .other, .hardLink: throw unsupported("describes")
+        }
+        return reply
+    }
+
+    func list(after: [UInt8], limit: UInt16, hidden: Hidden) throws(BatonError) -> Listing {
+        guard status.kind == .directory else {
+            return Listing(items: [Listing.Item(status, name: [])], more: false)
         }
         do throws(FileFault) {
-            return try list(place, after: after, limit: Int(limit))
+            return try list(after, limit: Int(limit), hidden)
         } catch {
             throw .reading(path, error)
         }
     }
 
-    private func list(_ place: Place, after: [UInt8], limit: Int) throws(FileFault) -> Listing {
-        let directory = try faulting { () throws(Errno) in try place.descriptor.directory(.current) }
+    private func list(_ after: [UInt8], limit: Int, _ hidden: Hidden) throws(FileFault) -> Listing {
+        let directory = try faulting { () throws(Errno) in try descriptor.directory(.current) }
         let names = try faulting { () throws(Errno) in try DirectoryNames(of: directory) }
         var items: [Listing.Item] = []
         var room = Listing.room

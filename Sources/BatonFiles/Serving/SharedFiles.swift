@@ -53,7 +53,12 @@ public final class SharedFiles: Sendable {
     /// - Throws: ``BatonError`` `notShared`, `notFound`, `permission`
     func resolve(_ path: PathName, _ lookup: Lookup = .complete) throws(BatonError) -> Place {
         let (declared, rest) = try declaration(for: path)
-        var place = try place(ofDeclared: declared, asked: path, lookup)
+        var place: Place
+        do throws(BatonError) {
+            place = try self.place(ofDeclared: declared, asked: path, lookup)
+        } catch {
+            throw error.code == .notFound ? error.uncovered : error
+        }
         if !rest.isRoot {
             do throws(Errno) {
                 let descriptor = try place.descriptor.place(beneath: FileName(rest.bytes), lookup)
@@ -89,8 +94,8 @@ public final class SharedFiles: Sendable {
             path.relative(to: declared).map { (path: declared, rest: $0) }
         }
         guard let longest = candidates.max(by: { $0.path.bytes.count < $1.path.bytes.count }) else {
-            throw BatonError(
-                .notShared, "'\(path)' is not shared: its work declared neither it nor a path above it", path: path)
+            let message = "'\(path)' is not shared: its work declared neither it nor a path above it"
+            throw BatonError(.notShared, message, path: path).uncovered
         }
         return longest
     }
@@ -122,6 +127,15 @@ public final class SharedFiles: Sendable {
         let isHidden: Bool
         do { isHidden = try hidden.hides(place) } catch { throw .reading(place.path, error) }
         if isHidden { throw Hidden.refusal(of: place.path) }
+    }
+}
+
+extension BatonError {
+    /// The same where no declared path that exists covers the path: a copy that is kept may answer instead.
+    fileprivate var uncovered: BatonError {
+        var error = self
+        error.isUncovered = true
+        return error
     }
 }
 

@@ -16,9 +16,11 @@ struct IncomingTree {
     private var attributesTold = 0
     /// What was named last, as far as it was recalled.
     private var lastPath: PathName?
+    private(set) var versions: VersionTable?
 
     /// - Parameter order: has admitted nothing yet.
-    init(_ order: TreeOrder, _ builder: StageBuilder, _ journal: Journal, key: [UInt8]) {
+    init(_ order: TreeOrder, _ builder: StageBuilder, _ journal: Journal, key: [UInt8], versions: VersionTable?) {
+        self.versions = versions
         self.key = key
         self.order = order
         self.builder = builder
@@ -49,6 +51,7 @@ struct IncomingTree {
         switch message {
         case .entry(let entry):
             if order.pass > 0 { skipped.forget(entry) }
+            versions?.note(entry)
             let replaced = try builder.put(entry)
             resumedBytes -= min(resumedBytes, replaced)
             if entry.path.isRoot {
@@ -166,6 +169,7 @@ extension IncomingTree {
         switch message {
         case .entry(let entry):
             lastPath = entry.path
+            versions?.note(entry)
             try builder.recall(entry)
             guard entry.kind == .file else { break }
             if entry.isLast { try builder.recallComplete(entry) } else { file = entry }

@@ -19,6 +19,8 @@ public struct Publication: Sendable {
     public let isAtomic: Bool
     /// The old content, if it could not be removed; the next sweep tries again.
     public let leftover: FilePath?
+    /// The versions of all entries, if they were to be noted.
+    let versions: VersionTable?
 
     /// How many of the skipped entries are named.
     public static let listed = 1000

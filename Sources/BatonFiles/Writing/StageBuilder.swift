@@ -5,6 +5,7 @@ import SystemPackage
 /// Builds and amends one tree in its stage, as its messages say. They have been judged before: `TreeOrder`.
 struct StageBuilder {
     let stage: Stage
+    private let base: BaseTree?
     private let calls: FileSystemCalls
     private(set) var directories: StageDirectories
     private var file: (descriptor: Descriptor, entry: TreeEntry, end: UInt64)?
@@ -22,8 +23,9 @@ struct StageBuilder {
     /// When the journal of what is recalled had its last word.
     var notedLast = Timestamp(seconds: 0, nanoseconds: 0)
 
-    init(in stage: Stage, calls: FileSystemCalls, setsAttributes: Bool) {
+    init(in stage: Stage, base: BaseTree?, calls: FileSystemCalls, setsAttributes: Bool) {
         self.stage = stage
+        self.base = base
         self.calls = calls
         directories = StageDirectories(in: stage, setsAttributes: setsAttributes)
     }
@@ -56,6 +58,9 @@ struct StageBuilder {
 
     private mutating func create(_ entry: TreeEntry, _ name: FileName, in parent: Descriptor) throws(FileFault) {
         switch entry.kind {
+        case .file where entry.isKept:
+            try base?.link(entry, as: name, in: parent)
+            count(entry)
         case .file:
             file = (try faulting { () throws(Errno) in try parent.createFile(name) }, entry, 0)
             count(entry)

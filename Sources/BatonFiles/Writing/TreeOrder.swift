@@ -23,6 +23,7 @@ struct TreeOrder {
 
     private let limits: TreeLimits
     private let takesAttributes: Bool
+    private let takesKept: Bool
     private var top: EntryKind?
     /// What was named last in this pass.
     private var last: PathName?
@@ -44,8 +45,9 @@ struct TreeOrder {
     private(set) var total = TreeEnd(entries: 0, bytes: 0, skipped: 0)
     private(set) var isComplete = false
 
-    init(limits: TreeLimits, takesAttributes: Bool) {
+    init(limits: TreeLimits, takesAttributes: Bool, takesKept: Bool = false) {
         self.limits = limits
+        self.takesKept = takesKept
         self.takesAttributes = takesAttributes
     }
 
@@ -77,6 +79,9 @@ struct TreeOrder {
             try name(entry.path, isEntry: true)
         }
         try entry.checkFields(takingAttributes: takesAttributes)
+        guard takesKept || !entry.isKept else {
+            throw .corrupt(entry.path, "is said to be kept, but nothing was kept")
+        }
         lastIsEntry = true
         if entry.path.isRoot { top = entry.kind }
         switch entry.kind {

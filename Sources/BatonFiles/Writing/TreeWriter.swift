@@ -16,6 +16,10 @@ public final class TreeWriter {
         public var strict: Bool
         /// Have everything on the disk before it is published.
         public var durable: Bool
+        /// Where files are that the sender may announce as KEPT; `nil`: it may not.
+        var base: BaseTree?
+        /// Tell the entries' versions in the end.
+        var notesVersions = false
 
         public init(source: Reference, attributes: Bool = false, strict: Bool = false, durable: Bool = false) {
             self.source = source
@@ -168,12 +172,15 @@ extension TreeWriter {
         throw .system(.noSuchFileOrDirectory)
     }
 
-    private var newOrder: TreeOrder { TreeOrder(limits: limits, takesAttributes: order.attributes) }
+    private var newOrder: TreeOrder {
+        TreeOrder(limits: limits, takesAttributes: order.attributes, takesKept: order.base != nil)
+    }
 
     private func newTree(in stage: Stage) -> IncomingTree {
-        let builder = StageBuilder(in: stage, calls: calls, setsAttributes: order.attributes)
+        let builder = StageBuilder(in: stage, base: order.base, calls: calls, setsAttributes: order.attributes)
         let journal = Journal(of: stage.name, folder: folder)
-        return IncomingTree(newOrder, builder, journal, key: order.key(destination.path))
+        let versions = order.notesVersions ? VersionTable() : nil
+        return IncomingTree(newOrder, builder, journal, key: order.key(destination.path), versions: versions)
     }
 
     /// The tree of an identical order that did not end, brought to what its journal says. What does not hold goes.
@@ -231,7 +238,7 @@ extension TreeWriter {
         return Publication(
             kind: tree.builder.kind, bytes: tree.builder.bytes, files: tree.builder.files,
             skippedCount: tree.skipped.count, skipped: tree.skipped.entries, resumedBytes: tree.resumedBytes,
-            isAtomic: isAtomic, leftover: leftover)
+            isAtomic: isAtomic, leftover: leftover, versions: tree.versions)
     }
 
     private func refusal(_ first: SkippedEntry, of count: UInt64) -> BatonError {

@@ -1,30 +1,37 @@
-import BatonProtocol
+package import BatonProtocol
 
 /// Says which hop of a transfer is slow, from what each hop reports about itself once a second, and for how long nothing has
 /// moved. A value without I/O or clock.
-struct StallWatch {
+package struct StallWatch {
     /// What is known at one tick.
-    struct Sample: Hashable {
+    package struct Sample: Hashable {
         /// Entries and data bytes that have been written.
-        var entries: UInt64 = 0
-        var bytes: UInt64 = 0
+        package var entries: UInt64 = 0
+        package var bytes: UInt64 = 0
         /// Lane payload of this attempt that has arrived.
-        var received: UInt64 = 0
+        package var received: UInt64 = 0
         /// A frame is being written right now.
-        var isWriting = false
+        package var isWriting = false
         /// Nobody expects anything to move: the path is awaited, or the tree is being published.
-        var isPatient = false
+        package var isPatient = false
         /// Between two attempts: the way to the origin is broken.
-        var isInterrupted = false
-        var relay: Heard?
-        var owner: Heard?
+        package var isInterrupted = false
+        package var relay: Heard?
+        package var owner: Heard?
+
+        package init() {}
     }
 
     /// The last report of a hop.
-    struct Heard: Hashable {
-        var report: HopReport
+    package struct Heard: Hashable {
+        package var report: HopReport
         /// How many ticks ago it came.
-        var age = 0
+        package var age = 0
+
+        package init(report: HopReport, age: Int = 0) {
+            self.report = report
+            self.age = age
+        }
     }
 
     /// A hop that has said nothing for more ticks than this is not heard of.
@@ -32,11 +39,13 @@ struct StallWatch {
 
     private var last = Sample()
     /// Ticks in a row without progress.
-    private(set) var stalledTicks = 0
-    private(set) var culprit = Progress.Waiting.nothing
+    package private(set) var stalledTicks = 0
+    package private(set) var culprit = Progress.Waiting.nothing
+
+    package init() {}
 
     /// One second has passed.
-    mutating func tick(_ sample: Sample) {
+    package mutating func tick(_ sample: Sample) {
         let hasMoved = (sample.entries, sample.bytes, sample.received) != (last.entries, last.bytes, last.received)
         stalledTicks = hasMoved || sample.isPatient ? 0 : stalledTicks + 1
         culprit = hasMoved ? .nothing : StallWatch.culprit(in: sample)

@@ -1,8 +1,8 @@
-import BatonProtocol
+package import BatonProtocol
 import Synchronization
 
 /// How far a transfer is: told by the task that writes and by the session, read once a second by the one that watches.
-final class TransferMeter: Sendable {
+package final class TransferMeter: Sendable {
     private struct State {
         var sample = StallWatch.Sample()
         var note = ""
@@ -12,14 +12,16 @@ final class TransferMeter: Sendable {
 
     private let state = Mutex(State())
 
+    package init() {}
+
     /// Something of the tree has come since the start.
-    var hasBegun: Bool { state.withLock { $0.sample.entries > 0 } }
+    package var hasBegun: Bool { state.withLock { $0.sample.entries > 0 } }
 
     /// Why there is no attempt under way; `nil` while there is one.
-    var interruption: BatonError? { state.withLock { $0.interruption } }
+    package var interruption: BatonError? { state.withLock { $0.interruption } }
 
     /// A new attempt begins: what the hops said about the last one no longer holds.
-    func begin() {
+    package func begin() {
         state.withLock { state in
             state.sample.received = 0
             (state.sample.relay, state.sample.owner) = (nil, nil)
@@ -29,7 +31,7 @@ final class TransferMeter: Sendable {
     }
 
     /// An attempt has failed, and another will be made.
-    func interrupt(_ error: BatonError) {
+    package func interrupt(_ error: BatonError) {
         state.withLock { state in
             state.sample.isInterrupted = true
             state.interruption = error
@@ -38,7 +40,7 @@ final class TransferMeter: Sendable {
     }
 
     /// Nothing is to move until then; without an end: what follows may take as long as it takes.
-    func bePatient(until end: ContinuousClock.Instant? = nil) {
+    package func bePatient(until end: ContinuousClock.Instant? = nil) {
         state.withLock { state in
             state.sample.isPatient = true
             state.patienceEnd = end
@@ -46,11 +48,11 @@ final class TransferMeter: Sendable {
     }
 
     /// What was waited for has not come in time.
-    var isOutOfPatience: Bool {
+    package var isOutOfPatience: Bool {
         state.withLock { $0.sample.isPatient && $0.patienceEnd.map { ContinuousClock.now > $0 } ?? false }
     }
 
-    func hear(_ report: HopReport) {
+    package func hear(_ report: HopReport) {
         state.withLock { state in
             switch report.hop {
             case .relay: state.sample.relay = StallWatch.Heard(report: report)
@@ -60,14 +62,14 @@ final class TransferMeter: Sendable {
     }
 
     /// A frame has come and is to be written.
-    func beginWriting(_ payload: Int) {
+    package func beginWriting(_ payload: Int) {
         state.withLock { state in
             state.sample.received += UInt64(payload)
             state.sample.isWriting = true
         }
     }
 
-    func endWriting(_ counts: TreeEnd) {
+    package func endWriting(_ counts: TreeEnd) {
         state.withLock { state in
             state.sample.isWriting = false
             state.sample.entries = counts.entries + counts.skipped
@@ -76,7 +78,7 @@ final class TransferMeter: Sendable {
     }
 
     /// One second has passed: what is known now, and what is new to a person.
-    func tick() -> (sample: StallWatch.Sample, note: String) {
+    package func tick() -> (sample: StallWatch.Sample, note: String) {
         state.withLock { state in
             state.sample.relay?.age += 1
             state.sample.owner?.age += 1

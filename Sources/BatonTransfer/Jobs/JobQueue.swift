@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Hands jobs to whichever worker waits, the one that waited least first: its thread is the warmest.
-final class JobQueue: Sendable {
+package final class JobQueue: Sendable {
     private struct State {
         var jobs: [Job] = []
         var idle: [(id: UInt64, worker: CheckedContinuation<Job?, Never>)] = []
@@ -10,7 +10,9 @@ final class JobQueue: Sendable {
 
     private let state = Mutex(State())
 
-    func push(_ job: Job) {
+    package init() {}
+
+    package func push(_ job: Job) {
         let worker = state.withLock { state in
             if let last = state.idle.popLast() { return last.worker as CheckedContinuation<Job?, Never>? }
             state.jobs.append(job)
@@ -20,7 +22,7 @@ final class JobQueue: Sendable {
     }
 
     /// The next job; waits for one. `nil` once the task is cancelled.
-    func next() async -> Job? {
+    package func next() async -> Job? {
         let id = state.withLock { state in
             state.lastID += 1
             return state.lastID

@@ -1,7 +1,7 @@
 import BatonProtocol
 import Testing
 
-@testable import BatonAgent
+@testable import BatonTransfer
 
 @Suite("A stall is put down to a hop")
 struct StallWatchTests {

@@ -1,68 +1,24 @@
-import BatonProtocol
-import BatonTransport
+package import BatonProtocol
+package import BatonTransport
 import Synchronization
 
-/// One request that takes time: who asked it on which stream, and whether the answer is still wanted.
-final class Job: Sendable {
-    let session: Session
-    let stream: StreamID
-    let request: Request
-
-    private struct State {
-        var cancelled: BatonError?
-        var onCancel: (@Sendable (BatonError) -> Void)?
-    }
-
-    private let state = Mutex(State())
-
-    init(_ request: Request, session: Session, stream: StreamID) {
-        self.request = request
-        self.session = session
-        self.stream = stream
-    }
-
-    func reply(_ reply: Reply) { session.reply(reply, on: stream) }
-
-    /// The answer is no longer wanted.
-    func cancel(_ error: BatonError) {
-        let action = state.withLock { state in
-            guard state.cancelled == nil else { return nil as (@Sendable (BatonError) -> Void)? }
-            state.cancelled = error
-            return state.onCancel
-        }
-        action?(error)
-    }
-
-    /// What to do when the answer is no longer wanted; at once if it is so already.
-    func onCancel(_ action: @escaping @Sendable (BatonError) -> Void) {
-        let cancelled = state.withLock { state in
-            state.onCancel = action
-            return state.cancelled
-        }
-        if let cancelled { action(cancelled) }
-    }
-
-    /// - Throws: why the answer is no longer wanted.
-    func checkWanted() throws(BatonError) {
-        if let cancelled = state.withLock({ $0.cancelled }) { throw cancelled }
-    }
-}
-
 /// The jobs that are under way, to be found again when they are cancelled, and the queues of those that wait for a task.
-final class JobList: Sendable {
+package final class JobList: Sendable {
     private struct Key: Hashable {
         let session: ObjectIdentifier
         let stream: StreamID
     }
 
-    let queue = JobQueue()
+    package init() {}
+
+    package let queue = JobQueue()
     /// WAIT requests: they may take a day, and are kept from the workers that serve the others.
-    let waits = Inbox<Job>()
+    package let waits = Inbox<Job>()
     private let running = Mutex<[Key: Job]>([:])
     /// Why nobody is to wait any more.
     private let waitsEnd = Mutex<BatonError?>(nil)
 
-    func add(_ request: Request, session: Session, stream: StreamID) {
+    package func add(_ request: Request, session: Session, stream: StreamID) {
         let job = Job(request, session: session, stream: stream)
         running.withLock { $0[Key(session: ObjectIdentifier(session), stream: stream)] = job }
         guard request.operation == .wait else { return queue.push(job) }
@@ -71,18 +27,18 @@ final class JobList: Sendable {
     }
 
     /// Whoever waits for a path, and whoever comes to wait, is told that there is no use.
-    func endWaits(_ error: BatonError) {
+    package func endWaits(_ error: BatonError) {
         waitsEnd.withLock { $0 = error }
         let waiting = running.withLock { $0.values.filter { $0.request.operation == .wait } }
         for job in waiting { job.cancel(error) }
     }
 
-    func remove(_ job: Job) {
+    package func remove(_ job: Job) {
         _ = running.withLock { $0.removeValue(forKey: Key(session: ObjectIdentifier(job.session), stream: job.stream)) }
     }
 
     /// - Returns: false if there is no such job.
-    func cancel(_ stream: StreamID, of session: Session, because code: ErrorCode) -> Bool {
+    package func cancel(_ stream: StreamID, of session: Session, because code: ErrorCode) -> Bool {
         let job = running.withLock { $0[Key(session: ObjectIdentifier(session), stream: stream)] }
         let reason =
             code == .deadline ? "the answer took longer than allowed" : "the other side no longer wants the answer"
@@ -91,7 +47,7 @@ final class JobList: Sendable {
     }
 
     /// The session is gone, and with it all who wanted answers there.
-    func cancelAll(of session: Session) {
+    package func cancelAll(of session: Session) {
         let jobs = running.withLock { $0.filter { $0.key.session == ObjectIdentifier(session) }.map(\.value) }
         for job in jobs { job.cancel(BatonError(.interrupted, "the connection to whoever asked is gone")) }
     }

@@ -1,0 +1,6 @@
+/// The versions that the entries of a kept tree had at their origin, as its manifest has them: asked for in tree order, walk by walk.
+protocol RecordedVersions: AnyObject {
+    /// - Parameter path: relative to the top that is read.
+    /// - Throws: ``FileFault`` if the manifest does not know the path: the kept tree is damaged.
+    func version(at path: [UInt8]) throws(FileFault) -> UInt64
+}

@@ -1,0 +1,63 @@
+package import BatonFiles
+package import BatonProtocol
+package import BatonTransport
+
+/// Asks for a tree and writes what comes on the lane. Blocking: to be run on threads that may.
+package struct TreeReceiver: Sendable {
+    private let session: Session
+    private let lane: Lane
+    private let meter: TransferMeter
+
+    /// - Parameter lane: of `session`.
+    package init(session: Session, lane: Lane, meter: TransferMeter) {
+        self.session = session
+        self.lane = lane
+        self.meter = meter
+    }
+
+    /// One GET, from where `writer` stands to the end of the tree.
+    ///
+    /// - Parameter request: a GET; its credit is the window of the stream, in bytes.
+    /// - Throws: what the other side, the network or the disk says; `busy` if there are too many requests.
+    package func receive(_ request: Request, into writer: TreeWriter) async throws(BatonError) {
+        guard case .get(let options) = request.operation else {
+            throw BatonError(.internal, "a tree was asked for with something else than a GET")
+        }
+        let inbox = Inbox<Frame>()
+        let meter = meter
+        let lane = lane
+        meter.begin()
+        writer.beginStream()
+        let opened = await session.open(request) { stream in
+            lane.expect(stream, window: options.credit, .deliver(inbox))
+        } onEvent: { event in
+            switch event {
+            case .progress: break
+            case .report(let report): meter.hear(report)
+            case .reply(.error(let error)): inbox.finish(error)
+            case .lost(let error):
+                inbox.finish(BatonError(.interrupted, "the connection was lost: \(error.message)"))
+            case .reply: inbox.finish(BatonError(.internal, "a get was answered with something else"))
+            }
+        }
+        guard let stream = opened else {
+            throw BatonError(.busy, "too many requests are under way; try again", path: request.path)
+        }
+        do throws(BatonError) {
+            while let batch = try await inbox.next() {
+                for frame in batch {
+                    try inbox.checkOpen()
+                    if Task.isCancelled { throw BatonError(.cancelled, "the get was cancelled") }
+                    meter.beginWriting(frame.payload.readableBytes)
+                    try writer.receive(frame)
+                    meter.endWriting(writer.progress)
+                    lane.consumed(frame.payload.readableBytes, of: stream)
+                }
+            }
+        } catch {
+            lane.redirect(stream, .discard)
+            session.cancel(stream, because: error.code)
+            throw error
+        }
+    }
+}
