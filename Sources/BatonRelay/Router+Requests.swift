@@ -7,6 +7,15 @@ extension Router {
     /// Brings a request to the work that owns the path, or refuses it.
     func route(_ request: Request, from asker: Session, _ stream: StreamID) {
         guard let key = membership.key(of: asker), let member = membership[key] else { return }
+        switch request.operation {
+        case .persist, .artifacts:
+            return refuse(asker, stream, request, .unsupported, "this relay keeps nothing")
+        case .get(let options) where options.base != nil:
+            return refuse(asker, stream, request, .usage, "only a relay can ask for what it lacks")
+        case .get(let options) where options.storedOnly:
+            return refuse(asker, stream, request, .unsupported, "this relay keeps nothing")
+        default: break
+        }
         guard let origin = request.origin else {
             if request.operation == .echo { return asker.reply(.echo(by: nil), on: stream) }
             return refuse(

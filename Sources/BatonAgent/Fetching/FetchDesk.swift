@@ -28,6 +28,9 @@ struct FetchDesk: Sendable {
         guard case .fetch(let destination) = request.operation else {
             throw BatonError(.internal, "no FETCH came to where they are answered")
         }
+        guard !destination.storedOnly else {
+            throw BatonError(.unsupported, "this agent cannot ask for stored copies", path: request.path)
+        }
         guard let origin = request.origin, origin != fetcher.work else {
             throw BatonError(
                 .usage,

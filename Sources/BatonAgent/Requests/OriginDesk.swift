@@ -43,16 +43,18 @@ struct OriginDesk: Sendable {
             logger.info("shared", metadata: ["path": "\(Reference(path: own))", "exists": "\(exists)"])
             return .share(Shared(origin: work, path: own, exists: exists))
         case .echo: return .echo(by: work)
-        case .get, .fetch, .wait: throw BatonError(.unsupported, "this cannot be asked here", path: path)
+        case .get, .fetch, .wait, .persist, .artifacts:
+            throw BatonError(.unsupported, "this cannot be asked here", path: path)
         }
     }
 
     /// Sends a tree on the lane. What goes wrong before the first byte is the caller's to report, on control.
     private func send(_ job: Job, _ options: GetOptions) async throws(BatonError) {
-        let path = job.request.path
-        let base = options.base.flatMap { folder.kept(of: path, stamp: $0) }
-        let order = TreeReader.Order(attributes: options.attributes, resume: options.resume, base: base)
-        let reader = try files.open(path, stream: job.stream, order: order)
+        if options.storedOnly {
+            throw BatonError(.unsupported, "only a relay answers from a store", path: job.request.path)
+        }
+        let reader = try files.open(
+            job.request.path, stream: job.stream, attributes: options.attributes, resume: options.resume)
         let lane = try await link.openLane()
         do throws(BatonError) {
             try await TreeSender(lane: lane).send(reader, for: job, credit: options.credit)

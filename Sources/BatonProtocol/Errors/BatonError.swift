@@ -21,12 +21,17 @@ public struct BatonError: Error, Hashable, Sendable {
     /// The path that it happened to, if it happened to one.
     public var path: PathName?
     public var saidBy: Source
+    /// An owner's `notFound` or `notShared`: no declared path that exists covers the path, so a stored copy may answer.
+    public var isUncovered: Bool
 
-    public init(_ code: ErrorCode, _ message: String, path: PathName? = nil, saidBy: Source = .local) {
+    public init(
+        _ code: ErrorCode, _ message: String, path: PathName? = nil, saidBy: Source = .local, isUncovered: Bool = false
+    ) {
         self.code = code
         self.message = message
         self.path = path
         self.saidBy = saidBy
+        self.isUncovered = isUncovered
     }
 
     public func said(by source: Source) -> BatonError {

@@ -20,6 +20,8 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     case get = 0x13
     case echo = 0x14
     case wait = 0x15
+    case persist = 0x16
+    case artifacts = 0x17
     case share = 0x18
     case fetch = 0x19
 
@@ -27,6 +29,8 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     case statReply = 0x21
     case listReply = 0x22
     case echoReply = 0x24
+    case persistReply = 0x26
+    case artifactsReply = 0x27
     case shareReply = 0x28
     case fetchReply = 0x29
     case error = 0x2F
@@ -42,6 +46,7 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     case end = 0x43
     case again = 0x44
     case keep = 0x45
+    case source = 0x46
 
     /// Whether the frame belongs to the connection, not to a stream: its stream is 0.
     var isOfConnection: Bool { rawValue < 0x10 }
@@ -52,7 +57,7 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     func belongs(on connection: ConnectionKind) -> Bool {
         switch self {
         case .ping, .pong, .goAway: true
-        case .join, .joined, .entry, .chunk, .skipped, .end, .again, .keep: connection == .lane
+        case .join, .joined, .entry, .chunk, .skipped, .end, .again, .keep, .source: connection == .lane
         case .error: true
         case .get, .credit, .ticket, .report: connection == .control
         case .share, .fetch, .shareReply, .fetchReply, .progress: connection == .local
@@ -69,6 +74,7 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
         case .end: 24
         case .again: 2
         case .keep: 3
+        case .source: 8
         case .error: 7
         default: 0
         }
@@ -76,7 +82,8 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
 
     var allowedFlags: UInt8 {
         switch self {
-        case .entry, .chunk: FrameHeader.last
+        case .entry: FrameHeader.last | FrameHeader.kept
+        case .chunk: FrameHeader.last
         default: 0
         }
     }
@@ -99,6 +106,8 @@ public struct FrameHeader: Hashable, Sendable {
     public static let size = 12
     /// Flag of ENTRY and CHUNK: the file ends here.
     public static let last: UInt8 = 1
+    /// Flag of ENTRY: the receiver has the file's content in the generation that it named.
+    public static let kept: UInt8 = 2
 
     public var type: FrameType
     public var flags: UInt8

@@ -79,7 +79,7 @@ public struct StreamTable: Sendable {
             return .replied(stream, reply)
         case .progress(let progress):
             guard let request = ours[stream] else { return try late(stream, openedByUs: true) }
-            guard request == .fetch else { throw unexpected(frame) }
+            guard request == .fetch || request == .persist else { throw unexpected(frame) }
             return .progress(stream, progress)
         case .report(let report):
             guard let request = ours[stream] else { return try late(stream, openedByUs: true) }

@@ -13,6 +13,8 @@ extension Request {
         public var strict: Bool
         /// Have it on the disk before it is published.
         public var durable: Bool
+        /// Take what the relay has stored, even if the work is there.
+        public var storedOnly: Bool
         /// Milliseconds to wait for the path and its work to be there.
         public var wait: UInt32
         /// Milliseconds without progress after which to give up.
@@ -20,13 +22,14 @@ extension Request {
 
         public init(
             path: PathName = .root, overwrite: Bool = false, attributes: Bool = false, strict: Bool = false,
-            durable: Bool = false, wait: UInt32 = 0, stall: UInt32 = Limits.defaultStall
+            durable: Bool = false, storedOnly: Bool = false, wait: UInt32 = 0, stall: UInt32 = Limits.defaultStall
         ) {
             self.path = path
             self.overwrite = overwrite
             self.attributes = attributes
             self.strict = strict
             self.durable = durable
+            self.storedOnly = storedOnly
             self.wait = min(wait, Limits.deadline.upperBound)
             self.stall = min(max(stall, Limits.stall.lowerBound), Limits.stall.upperBound)
         }
@@ -34,15 +37,16 @@ extension Request {
         init(_ fields: inout PayloadReader) throws(ProtocolViolation) {
             let path = try fields.path("destination")
             guard path.isRoot || path.isAbsolute else { throw fields.malformed("destination", "is not absolute") }
-            let options = try fields.options("options", known: 0b1111)
+            let options = try fields.options("options", known: 0b1_1111)
             self.init(
                 path: path, overwrite: options & 1 != 0, attributes: options & 2 != 0, strict: options & 4 != 0,
-                durable: options & 8 != 0, wait: try fields.integer("wait_ms"), stall: try fields.integer("stall_ms"))
+                durable: options & 8 != 0, storedOnly: options & 16 != 0, wait: try fields.integer("wait_ms"),
+                stall: try fields.integer("stall_ms"))
         }
 
         func write(to buffer: inout ByteBuffer) {
             buffer.write(path)
-            let flags = [overwrite, attributes, strict, durable]
+            let flags = [overwrite, attributes, strict, durable, storedOnly]
             buffer.writeInteger(flags.enumerated().reduce(UInt8(0)) { $0 | ($1.element ? 1 << $1.offset : 0) })
             buffer.writeMultipleIntegers(wait, stall)
         }

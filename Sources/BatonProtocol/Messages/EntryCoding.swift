@@ -23,7 +23,7 @@ public struct ExtendedAttribute: Hashable, Sendable {
 extension TreeEntry {
     /// ENTRY: kind u8, mode u16, size u64, mtime_s i64, mtime_ns u32, version u64, path bytes16, target bytes16,
     /// attributes u16, then as many extended attributes (chapter 7).
-    init(_ fields: inout PayloadReader, isLast: Bool) throws(ProtocolViolation) {
+    init(_ fields: inout PayloadReader, isLast: Bool, isKept: Bool) throws(ProtocolViolation) {
         let kind: EntryKind = try fields.value("kind")
         guard kind != .other else { throw fields.malformed("kind", "cannot travel") }
         let mode = try fields.mode("mode")
@@ -35,11 +35,14 @@ extension TreeEntry {
         let attributes = try TreeEntry.attributes(&fields)
         self.init(
             kind: kind, mode: mode, size: size, modified: modified, version: version, path: path, target: target,
-            attributes: attributes, isLast: isLast)
+            attributes: attributes, isLast: isLast, isKept: isKept)
         try judge(fields)
     }
 
     private func judge(_ fields: PayloadReader) throws(ProtocolViolation) {
+        guard !isKept || (kind == .file && isLast) else {
+            throw fields.malformed("flags", "keep what is no file, or one with chunks")
+        }
         guard kind == .file || (size == 0 && !isLast) else { throw fields.malformed("size", "is of no file") }
         guard kind != .file || size > 0 || isLast else {
             throw fields.malformed("size", "is 0, yet chunks are to follow")

@@ -1,6 +1,7 @@
 import NIOCore
 
-/// What a GET says beyond whose path it means: credit u64, options u8, entries u64, offset u64, digest u64 (chapter 5).
+/// What a GET says beyond whose path it means: credit u64, options u8, entries u64, offset u64, digest u64, and base u64 if
+/// the options say so (chapter 5).
 public struct GetOptions: Hashable, Sendable {
     /// Lane payload that may be sent before more is granted (chapter 6).
     public var credit: UInt64
@@ -8,17 +9,31 @@ public struct GetOptions: Hashable, Sendable {
     public var attributes: Bool
     /// What an earlier GET has brought; `nil`: begin with the top.
     public var resume: ResumePoint?
+    /// The stamp of a generation that the asker has, 0 for none: files that are as they were in it need not travel. Only a relay
+    /// asks so, for itself. `nil`: everything travels.
+    public var base: UInt64?
+    /// Answer from the store, even if the work is there. Only a relay does.
+    public var storedOnly: Bool
 
-    public init(credit: UInt64, attributes: Bool = false, resume: ResumePoint? = nil) {
+    /// - Parameter base: not together with `storedOnly`.
+    public init(
+        credit: UInt64, attributes: Bool = false, resume: ResumePoint? = nil, base: UInt64? = nil,
+        storedOnly: Bool = false
+    ) {
         self.credit = credit
         self.attributes = attributes
         self.resume = resume
+        self.base = base
+        self.storedOnly = storedOnly
     }
 
     private enum Bit {
         static let attributes: UInt8 = 1
         static let resume: UInt8 = 2
         static let openFile: UInt8 = 4
+        static let base: UInt8 = 8
+        static let storedOnly: UInt8 = 16
+        static let all: UInt8 = 0b1_1111
     }
 
     init(_ fields: inout PayloadReader) throws(ProtocolViolation) {
@@ -26,7 +41,7 @@ public struct GetOptions: Hashable, Sendable {
         guard credit >= Limits.smallestWindow else {
             throw fields.malformed("credit", "is less than one frame needs")
         }
-        let options = try fields.options("options", known: Bit.attributes | Bit.resume | Bit.openFile)
+        let options = try fields.options("options", known: Bit.all)
         let entries: UInt64 = try fields.integer("entries")
         let offset: UInt64 = try fields.integer("offset")
         let digest: UInt64 = try fields.integer("digest")
@@ -41,13 +56,19 @@ public struct GetOptions: Hashable, Sendable {
                 throw fields.malformed("options", "say that nothing is to be resumed, yet there is where")
             }
         }
+        storedOnly = options & Bit.storedOnly != 0
+        guard options & Bit.base != 0 else { return }
+        guard !storedOnly else { throw fields.malformed("options", "ask the store for what the relay lacks") }
+        base = try fields.integer("base")
     }
 
     func write(to buffer: inout ByteBuffer) {
-        var options = attributes ? Bit.attributes : 0
+        var options = (attributes ? Bit.attributes : 0) | (storedOnly ? Bit.storedOnly : 0)
         if let resume { options |= Bit.resume | (resume.offset == nil ? 0 : Bit.openFile) }
+        if base != nil { options |= Bit.base }
         buffer.writeMultipleIntegers(
             credit, options, resume?.entries ?? 0, resume?.offset ?? 0, resume?.digest ?? 0)
+        if let base { buffer.writeInteger(base) }
     }
 }
 

@@ -1,7 +1,7 @@
 import NIOCore
 
 /// LIST_REPLY: source u8, more u8, count u16, then per entry kind u8, mode u16, size u64, mtime_s i64, mtime_ns u32,
-/// name bytes16 (chapter 5).
+/// name bytes16; generation u64 if stored (chapter 5).
 public struct Listing: Hashable, Sendable {
     public struct Item: Hashable, Sendable {
         public var kind: EntryKind
@@ -24,7 +24,7 @@ public struct Listing: Hashable, Sendable {
     }
 
     /// Bytes of items that fit one reply.
-    public static let room = Limits.controlPayload - 4
+    public static let room = Limits.controlPayload - 12
 
     public var source = AnswerSource.live
     /// There are further entries: ask again with the last name as `after`.
@@ -38,7 +38,7 @@ public struct Listing: Hashable, Sendable {
     }
 
     init(_ fields: inout PayloadReader) throws(ProtocolViolation) {
-        source = try fields.value("source")
+        let isStored = try fields.isStored()
         more = try fields.flag("more")
         let count: UInt16 = try fields.integer("count")
         guard count > 0 || !more else { throw fields.malformed("more", "is set, yet nothing is listed") }
@@ -54,6 +54,7 @@ public struct Listing: Hashable, Sendable {
             try Listing.judge(name, after: items.last?.name, isAll: count == 1 && !more, &fields)
             items.append(Item(kind: kind, mode: mode, size: size, modified: modified, name: name))
         }
+        source = try fields.source(isStored: isStored)
     }
 
     private static func judge(
@@ -65,7 +66,7 @@ public struct Listing: Hashable, Sendable {
     }
 
     func write(to buffer: inout ByteBuffer) {
-        buffer.writeInteger(source.rawValue)
+        buffer.writeInteger(source.wireValue)
         buffer.write(more)
         buffer.writeInteger(UInt16(clamping: items.count))
         for item in items.prefix(Int(UInt16.max)) {
@@ -73,5 +74,6 @@ public struct Listing: Hashable, Sendable {
             buffer.write(item.modified)
             buffer.write(bytes: item.name, length: UInt16.self)
         }
+        buffer.write(generationOf: source)
     }
 }

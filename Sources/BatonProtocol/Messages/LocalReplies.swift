@@ -27,7 +27,7 @@ public struct Shared: Hashable, Sendable {
 }
 
 /// FETCH_REPLY: kind u8, source u8, atomic u8, bytes u64, files u64, resumed u64, destination bytes16, skipped u64,
-/// listed u16, then per listed entry reason u16, path bytes16 (chapter 5).
+/// listed u16, then per listed entry reason u16, path bytes16; generation u64 if stored (chapter 5).
 public struct Fetched: Hashable, Sendable {
     public var kind: EntryKind
     public var source = AnswerSource.live
@@ -59,7 +59,7 @@ public struct Fetched: Hashable, Sendable {
 
     init(_ fields: inout PayloadReader) throws(ProtocolViolation) {
         kind = try fields.treeKind("kind")
-        source = try fields.value("source")
+        let isStored = try fields.isStored()
         isAtomic = try fields.flag("atomic")
         bytes = try fields.integer("bytes")
         files = try fields.integer("files")
@@ -71,10 +71,11 @@ public struct Fetched: Hashable, Sendable {
         guard count <= skipped else { throw fields.malformed("listed", "is more than were skipped") }
         listed = []
         for _ in 0..<count { listed.append(try SkippedEntry(&fields)) }
+        source = try fields.source(isStored: isStored)
     }
 
     func write(to buffer: inout ByteBuffer) {
-        buffer.writeMultipleIntegers(kind.rawValue, source.rawValue)
+        buffer.writeMultipleIntegers(kind.rawValue, source.wireValue)
         buffer.write(isAtomic)
         buffer.writeMultipleIntegers(bytes, files, resumed)
         buffer.write(destination)
@@ -86,5 +87,6 @@ public struct Fetched: Hashable, Sendable {
         }
         buffer.writeInteger(UInt16(clamping: fitting.count))
         fitting.forEach { $0.write(to: &buffer) }
+        buffer.write(generationOf: source)
     }
 }

@@ -31,6 +31,8 @@ public enum Message: Hashable, Sendable {
     case again(UInt16)
     /// A child of the directory that was announced again stays as it is.
     case keep(PathName)
+    /// The relay answers from its store: which generation.
+    case source(UInt64)
 
     /// Reads the payload of a frame.
     ///
@@ -38,6 +40,7 @@ public enum Message: Hashable, Sendable {
     public init(_ frame: Frame) throws(ProtocolViolation) {
         var fields = PayloadReader(frame)
         let isLast = frame.flags & FrameHeader.last != 0
+        let isKept = frame.flags & FrameHeader.kept != 0
         switch frame.type {
         case .hello: self = .hello(try Hello(&fields))
         case .welcome: self = .welcome(try Welcome(&fields))
@@ -47,15 +50,16 @@ public enum Message: Hashable, Sendable {
         case .ping: self = .ping(try fields.integer("opaque"))
         case .pong: self = .pong(try fields.integer("opaque"))
         case .goAway: self = .goAway(try GoAway(&fields))
-        case .exists, .stat, .list, .get, .echo, .wait, .share, .fetch:
+        case .exists, .stat, .list, .get, .echo, .wait, .persist, .artifacts, .share, .fetch:
             self = .request(try Request(frame.type, &fields))
-        case .existsReply, .statReply, .listReply, .echoReply, .shareReply, .fetchReply, .error:
+        case .existsReply, .statReply, .listReply, .echoReply, .persistReply, .artifactsReply, .shareReply, .fetchReply,
+            .error:
             self = .reply(try Reply(frame.type, &fields))
         case .cancel: self = .cancel(ErrorCode(rawValue: try fields.integer("code")))
         case .credit: self = .credit(try fields.integer("limit"))
         case .progress: self = .progress(try Progress(&fields))
         case .report: self = .report(try HopReport(&fields))
-        case .entry: self = .entry(try TreeEntry(&fields, isLast: isLast))
+        case .entry: self = .entry(try TreeEntry(&fields, isLast: isLast, isKept: isKept))
         case .chunk: self = .chunk(try Chunk(&fields, isLast: isLast))
         case .skipped: self = .skipped(try SkippedEntry(&fields))
         case .end: self = .end(try TreeEnd(&fields))
@@ -64,6 +68,7 @@ public enum Message: Hashable, Sendable {
             let path = try fields.treePath("path")
             guard !path.isRoot else { throw fields.malformed("path", "is the top, which is nobody's child") }
             self = .keep(path)
+        case .source: self = .source(try fields.generation())
         }
     }
 
@@ -89,13 +94,14 @@ public enum Message: Hashable, Sendable {
         case .end: .end
         case .again: .again
         case .keep: .keep
+        case .source: .source
         }
     }
 
     /// The flags of the frame that carries the message.
     public var flags: UInt8 {
         switch self {
-        case .entry(let entry) where entry.isLast: FrameHeader.last
+        case .entry(let entry): (entry.isLast ? FrameHeader.last : 0) | (entry.isKept ? FrameHeader.kept : 0)
         case .chunk(let chunk) where chunk.isLast: FrameHeader.last
         default: 0
         }
@@ -122,6 +128,7 @@ public enum Message: Hashable, Sendable {
         case .end(let end): end.write(to: &buffer)
         case .again(let pass): buffer.writeInteger(pass)
         case .keep(let path): buffer.write(path)
+        case .source(let generation): buffer.writeInteger(generation)
         }
     }
 }

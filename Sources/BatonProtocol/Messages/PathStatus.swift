@@ -1,6 +1,7 @@
 import NIOCore
 
-/// STAT_REPLY: kind u8, source u8, mode u16, size u64, files u64, mtime_s i64, mtime_ns u32, digest bytes8 (chapter 5).
+/// STAT_REPLY: kind u8, source u8, mode u16, size u64, files u64, mtime_s i64, mtime_ns u32, digest bytes8; generation u64 if
+/// stored (chapter 5).
 public struct PathStatus: Hashable, Sendable {
     public var kind: EntryKind
     public var source = AnswerSource.live
@@ -24,7 +25,7 @@ public struct PathStatus: Hashable, Sendable {
 
     init(_ fields: inout PayloadReader) throws(ProtocolViolation) {
         kind = try fields.treeKind("kind")
-        source = try fields.value("source")
+        let isStored = try fields.isStored()
         mode = try fields.mode("mode")
         size = try fields.integer("size")
         files = try fields.integer("files")
@@ -33,11 +34,13 @@ public struct PathStatus: Hashable, Sendable {
         guard digest.isEmpty || digest.count == Limits.digest else {
             throw fields.malformed("digest", "has a wrong length")
         }
+        source = try fields.source(isStored: isStored)
     }
 
     func write(to buffer: inout ByteBuffer) {
-        buffer.writeMultipleIntegers(kind.rawValue, source.rawValue, mode, size, files)
+        buffer.writeMultipleIntegers(kind.rawValue, source.wireValue, mode, size, files)
         buffer.write(modified)
         buffer.write(bytes: digest, length: UInt8.self)
+        buffer.write(generationOf: source)
     }
 }

@@ -110,6 +110,16 @@ struct PayloadReader {
         return Timestamp(seconds: seconds, nanoseconds: nanoseconds)
     }
 
+    /// Whether a field that writers may leave out was left out.
+    var isAtEnd: Bool { payload.readableBytes == 0 }
+
+    /// The number of a generation: from 1.
+    mutating func generation(_ field: String = "generation") throws(ProtocolViolation) -> UInt64 {
+        let generation: UInt64 = try integer(field)
+        guard generation > 0 else { throw malformed(field, "is 0") }
+        return generation
+    }
+
     /// What is left: the data of a CHUNK.
     mutating func rest() -> ByteBuffer {
         payload.readSlice(length: payload.readableBytes) ?? ByteBuffer()

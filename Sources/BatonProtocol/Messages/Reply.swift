@@ -1,15 +1,5 @@
 import NIOCore
 
-/// Who answered for a path (chapter 5).
-public enum AnswerSource: UInt8, Hashable, Sendable, CaseIterable {
-    /// The work itself.
-    case live = 0
-    /// The relay's copy of what the work left behind.
-    case stored = 1
-
-    public var name: String { self == .live ? "live" : "stored" }
-}
-
 /// The one frame that ends a stream, except for a GET that went well: that ends with END on the lane (chapter 5).
 public enum Reply: Hashable, Sendable {
     case exists(Bool, source: AnswerSource)
@@ -19,6 +9,9 @@ public enum Reply: Hashable, Sendable {
     case echo(by: WorkName?)
     case share(Shared)
     case fetch(Fetched)
+    /// What became of each path that was to be persisted.
+    case persist([Receipt])
+    case artifacts(ArtifactsListing)
     case error(BatonError)
 
     var type: FrameType {
@@ -29,6 +22,8 @@ public enum Reply: Hashable, Sendable {
         case .echo: .echoReply
         case .share: .shareReply
         case .fetch: .fetchReply
+        case .persist: .persistReply
+        case .artifacts: .artifactsReply
         case .error: .error
         }
     }
@@ -42,18 +37,25 @@ public enum Reply: Hashable, Sendable {
         case .echo: request == .echo
         case .share: request == .share
         case .fetch: request == .fetch
+        case .persist: request == .persist
+        case .artifacts: request == .artifacts
         case .error: true
         }
     }
 
     init(_ type: FrameType, _ fields: inout PayloadReader) throws(ProtocolViolation) {
         switch type {
-        case .existsReply: self = .exists(try fields.flag("exists"), source: try fields.value("source"))
+        case .existsReply:
+            let exists = try fields.flag("exists")
+            let isStored = try fields.isStored()
+            self = .exists(exists, source: try fields.source(isStored: isStored))
         case .statReply: self = .stat(try PathStatus(&fields))
         case .listReply: self = .list(try Listing(&fields))
         case .echoReply: self = .echo(by: try fields.name("answered_by"))
         case .shareReply: self = .share(try Shared(&fields))
         case .fetchReply: self = .fetch(try Fetched(&fields))
+        case .persistReply: self = .persist(try Receipt.list(&fields))
+        case .artifactsReply: self = .artifacts(try ArtifactsListing(&fields))
         case .error: self = .error(try BatonError(&fields))
         default: throw ProtocolViolation(.unexpectedFrame, "\(type) is no reply")
         }
@@ -63,30 +65,40 @@ public enum Reply: Hashable, Sendable {
         switch self {
         case .exists(let exists, let source):
             buffer.write(exists)
-            buffer.writeInteger(source.rawValue)
+            buffer.writeInteger(source.wireValue)
+            buffer.write(generationOf: source)
         case .stat(let status): status.write(to: &buffer)
         case .list(let listing): listing.write(to: &buffer)
         case .echo(let work): buffer.write(work)
         case .share(let shared): shared.write(to: &buffer)
         case .fetch(let fetched): fetched.write(to: &buffer)
+        case .persist(let receipts): Receipt.write(receipts, to: &buffer)
+        case .artifacts(let listing): listing.write(to: &buffer)
         case .error(let error): error.write(to: &buffer)
         }
     }
 }
 
 extension BatonError {
-    /// ERROR: code u16, said_by u8, path bytes16, message text16 (chapter 8). An empty path stands for none.
+    /// ERROR: code u16, said_by u8, path bytes16, message text16, and uncovered u8 if that is 1 (chapter 8). An empty path
+    /// stands for none.
     init(_ fields: inout PayloadReader) throws(ProtocolViolation) {
         let code = ErrorCode(rawValue: try fields.integer("code"))
         let source: Source = try fields.value("said_by")
         let path = try fields.path("path")
         let message = try fields.text("message", length: UInt16.self, atMost: Limits.text)
         self.init(code, message, path: path.isRoot ? nil : path, saidBy: source)
+        isUncovered = fields.isAtEnd ? false : try fields.flag("uncovered")
+        guard !isUncovered || mayBeUncovered else { throw fields.malformed("uncovered", "does not fit the code") }
     }
+
+    /// Only an owner can say of a path that nothing of its own covers it.
+    private var mayBeUncovered: Bool { saidBy == .owner && (code == .notFound || code == .notShared) }
 
     func write(to buffer: inout ByteBuffer) {
         buffer.writeMultipleIntegers(code.rawValue, saidBy.rawValue)
         buffer.write(path ?? .root)
         buffer.write(text: message, length: UInt16.self, atMost: Limits.text)
+        if isUncovered && mayBeUncovered { buffer.write(true) }
     }
 }

@@ -17,6 +17,10 @@ public struct Request: Hashable, Sendable {
         case echo
         /// An answer once there is something at the path.
         case wait
+        /// Keep what lies at a declared path, or at all of them, in the relay's store.
+        case persist(all: Bool)
+        /// What the store keeps of a work.
+        case artifacts(ArtifactsQuery)
         /// Declare a path of the agent's own work (local).
         case share
         /// Get a path to this machine (local).
@@ -53,6 +57,8 @@ public struct Request: Hashable, Sendable {
         case .get: .get
         case .echo: .echo
         case .wait: .wait
+        case .persist: .persist
+        case .artifacts: .artifacts
         case .share: .share
         case .fetch: .fetch
         }
@@ -76,6 +82,11 @@ public struct Request: Hashable, Sendable {
             operation = .get(try GetOptions(&fields))
         case .echo: operation = .echo
         case .wait: operation = .wait
+        case .persist:
+            let all = try fields.options("options", known: 1) & 1 != 0
+            guard !all || path.isRoot else { throw fields.malformed("path", "is named, yet all are meant") }
+            operation = .persist(all: all)
+        case .artifacts: operation = .artifacts(try ArtifactsQuery(&fields))
         case .share: operation = .share
         case .fetch:
             operation = .fetch(try Destination(&fields))
@@ -91,6 +102,8 @@ public struct Request: Hashable, Sendable {
         switch operation {
         case .exists, .echo, .wait, .share: break
         case .stat(let digest): buffer.write(digest)
+        case .persist(let all): buffer.write(all)
+        case .artifacts(let query): query.write(to: &buffer)
         case .list(let after, let limit):
             buffer.write(bytes: after, length: UInt16.self)
             buffer.writeInteger(limit)

@@ -50,10 +50,12 @@ public struct TreeEntry: Hashable, Sendable {
     public var attributes: [ExtendedAttribute]
     /// A file without chunks: empty, or nothing but a hole. False for everything else.
     public var isLast: Bool
+    /// A file whose content the receiver has, in the generation that its GET named as base. Only with ``isLast``.
+    public var isKept: Bool
 
     public init(
         kind: EntryKind, mode: UInt16, size: UInt64 = 0, modified: Timestamp, version: UInt64 = 0, path: PathName,
-        target: [UInt8] = [], attributes: [ExtendedAttribute] = [], isLast: Bool = false
+        target: [UInt8] = [], attributes: [ExtendedAttribute] = [], isLast: Bool = false, isKept: Bool = false
     ) {
         self.kind = kind
         self.mode = mode
@@ -64,6 +66,7 @@ public struct TreeEntry: Hashable, Sendable {
         self.target = target
         self.attributes = attributes
         self.isLast = isLast
+        self.isKept = isKept
     }
 }
 

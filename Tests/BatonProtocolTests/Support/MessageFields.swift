@@ -67,6 +67,7 @@ extension Message {
             ["entries": .decimal(end.entries), "bytes": .decimal(end.bytes), "skipped": .decimal(end.skipped)]
         case .again(let pass): ["pass": .int(pass)]
         case .keep(let path): ["path": .path(path)]
+        case .source(let generation): ["generation": .decimal(generation)]
         }
     }
 }
@@ -79,20 +80,31 @@ extension Request {
         switch operation {
         case .exists, .echo, .wait, .share: break
         case .stat(let digest): fields["options"] = .number(digest ? 1 : 0)
+        case .persist(let all): fields["options"] = .number(all ? 1 : 0)
+        case .artifacts(let query):
+            fields["action"] = .string("\(query.action)")
+            fields["generation"] = .decimal(query.generation)
+            fields["after_path"] = .path(query.afterPath)
+            fields["after_generation"] = .decimal(query.afterGeneration)
         case .list(let after, let limit):
             fields["after"] = .hex(after)
             fields["limit"] = .int(limit)
         case .get(let options):
             fields["credit"] = .decimal(options.credit)
             let resume = options.resume.map { $0.offset == nil ? 2 : 6 } ?? 0
-            fields["options"] = .int((options.attributes ? 1 : 0) + resume)
+            let store = (options.base == nil ? 0 : 8) + (options.storedOnly ? 16 : 0)
+            fields["options"] = .int((options.attributes ? 1 : 0) + resume + store)
+            fields["base"] = options.base.map { .decimal($0) }
             fields["entries"] = .decimal(options.resume?.entries ?? 0)
             fields["offset"] = .decimal(options.resume?.offset ?? 0)
             fields["digest"] = .decimal(options.resume?.digest ?? 0)
         case .fetch(let destination):
             fields["destination"] = .path(destination.path)
-            let flags = [destination.overwrite, destination.attributes, destination.strict, destination.durable]
-            fields["options"] = .int(zip(flags, [1, 2, 4, 8]).reduce(0) { $0 + ($1.0 ? $1.1 : 0) })
+            let flags = [
+                destination.overwrite, destination.attributes, destination.strict, destination.durable,
+                destination.storedOnly,
+            ]
+            fields["options"] = .int(zip(flags, [1, 2, 4, 8, 16]).reduce(0) { $0 + ($1.0 ? $1.1 : 0) })
             fields["wait_ms"] = .int(destination.wait)
             fields["stall_ms"] = .int(destination.stall)
         }
@@ -103,41 +115,71 @@ extension Request {
 extension Reply {
     fileprivate var fields: [String: JSONValue] {
         switch self {
-        case .exists(let exists, let source): ["exists": .bool(exists), "source": .string(source.name)]
+        case .exists(let exists, let source): ["exists": .bool(exists)].merging(source.fields) { $1 }
         case .stat(let status):
             JSONValue.metadata(status.kind, status.mode, status.size, status.modified)
                 .merging(
                     [
-                        "source": .string(status.source.name), "files": .decimal(status.files),
-                        "digest": .hex(status.digest),
+                        "files": .decimal(status.files), "digest": .hex(status.digest),
                     ]
-                ) { $1 }
+                ) { $1 }.merging(status.source.fields) { $1 }
         case .list(let listing):
             [
-                "source": .string(listing.source.name), "more": .bool(listing.more),
+                "more": .bool(listing.more),
                 "entries": .array(
                     listing.items.map { item in
                         .object(
                             JSONValue.metadata(item.kind, item.mode, item.size, item.modified)
                                 .merging(["name": .hex(item.name)]) { $1 })
                     }),
-            ]
+            ].merging(listing.source.fields) { $1 }
         case .echo(let work): ["answered_by": .name(work)]
         case .share(let shared):
             ["origin": .name(shared.origin), "path": .path(shared.path), "exists": .bool(shared.exists)]
         case .fetch(let fetched):
             [
-                "kind": .string(fetched.kind.name), "source": .string(fetched.source.name),
-                "atomic": .bool(fetched.isAtomic), "bytes": .decimal(fetched.bytes), "files": .decimal(fetched.files),
+                "kind": .string(fetched.kind.name), "atomic": .bool(fetched.isAtomic), "bytes": .decimal(fetched.bytes),
+                "files": .decimal(fetched.files),
                 "resumed": .decimal(fetched.resumed), "destination": .path(fetched.destination),
                 "skipped": .decimal(fetched.skipped), "listed": .array(fetched.listed.map { .object($0.fields) }),
-            ]
+            ].merging(fetched.source.fields) { $1 }
+        case .persist(let receipts): ["receipts": .array(receipts.map { .object($0.fields) })]
+        case .artifacts(let listing):
+            ["more": .bool(listing.more), "items": .array(listing.items.map { .object($0.fields) })]
         case .error(let error):
             [
                 "code": .int(error.code.rawValue), "said_by": .string(error.saidBy.name),
                 "path": .path(error.path ?? .root), "message": .string(error.message),
-            ]
+            ].merging(error.isUncovered ? ["uncovered": .bool(true)] : [:]) { $1 }
         }
+    }
+}
+
+extension AnswerSource {
+    fileprivate var fields: [String: JSONValue] {
+        var fields: [String: JSONValue] = ["source": .string(name)]
+        fields["generation"] = generation.map { .decimal($0) }
+        return fields
+    }
+}
+
+extension Receipt {
+    fileprivate var fields: [String: JSONValue] {
+        [
+            "path": .path(path), "outcome": .string(outcome.name), "generation": .decimal(generation),
+            "stamp": .decimal(stamp), "digest": .hex(digest), "files": .decimal(files), "bytes": .decimal(bytes),
+            "sent": .decimal(sent),
+        ]
+    }
+}
+
+extension ArtifactItem {
+    fileprivate var fields: [String: JSONValue] {
+        [
+            "path": .path(path), "generation": .decimal(generation), "created_s": .decimal(created.seconds),
+            "created_ns": .int(created.nanoseconds), "files": .decimal(files), "bytes": .decimal(bytes),
+            "digest": .hex(digest), "state": .int((isPinned ? 1 : 0) + (isDamaged ? 2 : 0) + (isNewest ? 4 : 0)),
+        ]
     }
 }
 
