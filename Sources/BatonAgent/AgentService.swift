@@ -15,6 +15,7 @@ struct AgentService: Sendable {
     private let link: RelayLink
     private let desk: LocalDesk
     private let origin: OriginDesk
+    private let keeping: KeepingDesk
     private let waits: WaitDesk
     private let jobs = JobList()
     private let executor: BlockingExecutor
@@ -36,7 +37,8 @@ struct AgentService: Sendable {
             keepalive: configuration.keepalive)
         link = RelayLink(dialer: dialer, loops: loops, files: files, jobs: jobs, logger: logger)
         desk = LocalDesk(app: app, work: work, link: link, jobs: jobs, software: configuration.software)
-        origin = OriginDesk(folder: folder, files: files, link: link, work: work, logger: logger)
+        keeping = KeepingDesk(folder: folder, files: files, link: link, work: work, logger: logger)
+        origin = OriginDesk(folder: folder, files: files, link: link, keeping: keeping, work: work, logger: logger)
         waits = WaitDesk(
             files: files, jobs: jobs, work: work, loop: loops.control, executor: executor, logger: logger)
         fetcher = Fetcher(
@@ -111,10 +113,10 @@ struct AgentService: Sendable {
             for _ in 0..<AgentService.workers {
                 group.addTask(executorPreference: executor) {
                     while let job = await jobs.queue.next() {
-                        if case .fetch = job.request.operation {
-                            await FetchDesk(fetcher: fetcher).serve(job)
-                        } else {
-                            await origin.serve(job)
+                        switch job.request.operation {
+                        case .fetch: await FetchDesk(fetcher: fetcher).serve(job)
+                        case .persist: await keeping.serve(job)
+                        default: await origin.serve(job)
                         }
                         jobs.remove(job)
                     }

@@ -302,7 +302,9 @@ import Testing
         var delivered = 0
         for _ in 0..<100 {
             do {
-                for message in try messages(files.open(PathName("tree"), stream: 1, clock: hasty)) {
+                for message in try messages(
+                    files.open(PathName("tree"), stream: 1, order: TreeReader.Order(), clock: hasty))
+                {
                     guard case .chunk(let chunk) = message else { continue }
                     #expect(String(buffer: chunk.data) == "inside\n")
                     delivered += 1

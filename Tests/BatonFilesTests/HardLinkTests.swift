@@ -84,7 +84,7 @@ import Testing
         var links = HardLinks()
         let unknown = links.first(of: status)
         #expect(unknown == nil)
-        links.remember(status, path: Array("a".utf8))
+        links.remember(status, version: status.version, path: Array("a".utf8))
         #expect(links.count == 1)
         #expect(links.first(of: status)?.path == Array("a".utf8))
         #expect(links.first(of: status)?.path == Array("a".utf8))
@@ -98,7 +98,10 @@ import Testing
             try Descriptor.place(of: FileName(Array("\(bench.top)/\(name)".utf8))).status()
         }
         var links = HardLinks(capacity: 1)
-        for name in ["e", "a", "c"] { links.remember(try status(name), path: Array(name.utf8)) }
+        for name in ["e", "a", "c"] {
+            let status = try status(name)
+            links.remember(status, version: status.version, path: Array(name.utf8))
+        }
         #expect(links.count == 1)
         #expect(links.first(of: try status("d")) == nil)
         #expect(links.first(of: try status("b"))?.path == Array("a".utf8))
@@ -184,10 +187,11 @@ import Testing
     }
 
     @Test func `path, version and target all count`() {
+        let sent = SentVersions()
         let prints = [
-            SentVersions.fingerprint([1, 2], version: 3), SentVersions.fingerprint([1], version: 3),
-            SentVersions.fingerprint([1, 2], version: 4), SentVersions.fingerprint([1, 2], version: 3, target: [5]),
-            SentVersions.fingerprint([1], version: 3, target: [2]),
+            sent.fingerprint([1, 2], version: 3), sent.fingerprint([1], version: 3),
+            sent.fingerprint([1, 2], version: 4), sent.fingerprint([1, 2], version: 3, target: [5]),
+            sent.fingerprint([1], version: 3, target: [2]),
         ]
         #expect(Set(prints).count == prints.count)
     }

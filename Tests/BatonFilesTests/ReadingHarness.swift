@@ -205,9 +205,12 @@ extension Bench {
     }
 
     func reading(
-        _ path: String, attributes: Bool = false, resume: ResumePoint? = nil, clock: ReaderClock = ReaderClock()
+        _ path: String, attributes: Bool = false, resume: ResumePoint? = nil, base: KeptVersions? = nil,
+        clock: ReaderClock = ReaderClock()
     ) throws -> Reading {
         try Reading(
-            shared(path).open(PathName(path), stream: 1, attributes: attributes, resume: resume, clock: clock))
+            shared(path).open(
+                PathName(path), stream: 1, order: TreeReader.Order(attributes: attributes, resume: resume, base: base),
+                clock: clock))
     }
 }

@@ -144,7 +144,7 @@ import Testing
         var point = try #require(resumePoint(after: whole.prefix(1)))
         point.offset = offset
         let messages = try messages(
-            bench.shared("tree").open(PathName("tree/a/big"), stream: 1, resume: point))
+            bench.shared("tree").open(PathName("tree/a/big"), stream: 1, order: TreeReader.Order(resume: point)))
         let data = messages.reduce(0) { if case .chunk(let chunk) = $1 { $0 + chunk.data.readableBytes } else { $0 } }
         let isPartial = offset < 1_500_000
         #expect(data == (isPartial ? 1_500_000 - Int(offset) : 1_500_000))
@@ -154,7 +154,8 @@ import Testing
     @Test func `a whole file that was asked for and is complete is only ended`() throws {
         let whole = try bench.reading("tree/a/big").finish().received
         let point = try #require(resumePoint(after: whole))
-        let rest = try messages(bench.shared("tree").open(PathName("tree/a/big"), stream: 1, resume: point))
+        let rest = try messages(
+            bench.shared("tree").open(PathName("tree/a/big"), stream: 1, order: TreeReader.Order(resume: point)))
         #expect(rest == [.end(TreeEnd(entries: 0, bytes: 0, skipped: 0))])
     }
 

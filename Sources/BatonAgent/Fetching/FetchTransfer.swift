@@ -37,7 +37,7 @@ struct FetchTransfer {
         do throws(BatonError) {
             try await transfer(to: writer)
             meter.bePatient()
-            return try Fetched(writer.publish(), destination: order.destination)
+            return try Fetched(writer.publish(), from: writer.source, destination: order.destination)
         } catch {
             if error.isPassing { writer.keepPartial(partialBytes: fetcher.partialBytes) } else { writer.discard() }
             throw error
@@ -118,11 +118,12 @@ extension BatonError {
 }
 
 extension Fetched {
-    init(_ publication: Publication, destination: FilePath) throws(BatonError) {
+    init(_ publication: Publication, from source: AnswerSource, destination: FilePath) throws(BatonError) {
         self.init(
             kind: publication.kind, isAtomic: publication.isAtomic, bytes: publication.bytes, files: publication.files,
             destination: try PathName(destination), skipped: publication.skippedCount, listed: publication.skipped)
         resumed = publication.resumedBytes
+        self.source = source
     }
 }
 

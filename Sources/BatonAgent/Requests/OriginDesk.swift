@@ -53,8 +53,10 @@ struct OriginDesk: Sendable {
         if options.storedOnly {
             throw BatonError(.unsupported, "only a relay answers from a store", path: job.request.path)
         }
-        let reader = try files.open(
-            job.request.path, stream: job.stream, attributes: options.attributes, resume: options.resume)
+        let path = job.request.path
+        let base = options.base.flatMap { folder.kept(of: path, stamp: $0) }
+        let order = TreeReader.Order(attributes: options.attributes, resume: options.resume, base: base)
+        let reader = try files.open(path, stream: job.stream, order: order)
         let lane = try await link.openLane()
         do throws(BatonError) {
             try await TreeSender(lane: lane).send(reader, for: job, credit: options.credit)

@@ -10,7 +10,8 @@ extension TreeReader {
         _ status: FileStatus, target: [UInt8] = [], version: UInt64? = nil,
         _ message: () throws(FileFault) -> Message?
     ) throws(FileFault) -> Bool {
-        let print = try sent.fingerprint(currentPath, version: version ?? self.version(of: status), target: target)
+        let own = try self.version(of: status)
+        let print = sent.fingerprint(currentPath, version: version ?? own, target: target)
         if sent.holds(print) {
             if announced.last == true { output.keep(try path) }
         } else {
@@ -52,9 +53,8 @@ extension TreeReader {
     func found(file status: FileStatus) throws(FileFault) {
         if try passAsHardLink(status) { return }
         let isWhole = output.isComparing && output.resumeOffset == nil && !order.attributes
-        guard try isWhole || sent.holds(fingerprint(status)) else {
-            return try open()
-        }
+        let print = try fingerprint(status)
+        guard isWhole || sent.holds(print) else { return try open() }
         let goesOn = try pass(status) { () throws(FileFault) in
             var entry = try entry(.file, status)
             entry.size = status.size
@@ -170,7 +170,7 @@ extension TreeReader {
         if let wait = try wait(for: status, settling, { .opening(file, $0) }) { return wait }
 
         let attributes = try order.attributes ? EntryAttributes(of: file) : nil
-        if try !base.isEmpty, output.resumeOffset == nil, base.contains(fingerprint(status)) {
+        if !base.isEmpty, output.resumeOffset == nil, base.contains(try fingerprint(status)) {
             return try keep(status, attributes)
         }
         let isWhole = output.isComparing && output.resumeOffset == nil

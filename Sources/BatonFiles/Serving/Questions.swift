@@ -49,7 +49,8 @@ extension SharedFiles {
 }
 
 extension Place {
-    func stat(digest: Bool, hidden: Hidden, checkpoint: () throws(BatonError) -> Void) throws(BatonError) -> PathStatus {
+    func stat(digest: Bool, hidden: Hidden, checkpoint: () throws(BatonError) -> Void) throws(BatonError) -> PathStatus
+    {
         var reply = PathStatus(
             kind: status.entryKind, mode: status.mode, size: status.size, files: 1, modified: status.modified)
         switch status.entryKind {

@@ -71,7 +71,6 @@ struct TreeOrder {
 
     /// An entry with the path of the open file begins that file again.
     mutating func admit(_ entry: TreeEntry) throws(BatonError) {
-        if entry.isKept { throw .corrupt(entry.path, "is said to be kept, but nothing was named to keep it from") }
         if let file, file.path == entry.path, entry.kind == .file {
             try countName(entry.path)
             self.file = nil

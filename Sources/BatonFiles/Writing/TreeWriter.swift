@@ -53,6 +53,8 @@ public final class TreeWriter {
     private var state = State.receiving
     /// Nothing of the stream has come yet.
     private var isStreamFresh = true
+    /// Who sends the stream that came last.
+    public private(set) var source = AnswerSource.live
 
     /// Judges the destination before anything is moved, and makes the directories above it that are missing. Takes up the
     /// partial data of an earlier order with the same source, destination and attributes, if there is any.
@@ -94,9 +96,10 @@ public final class TreeWriter {
     public func beginStream() {
         tree?.beginStream()
         isStreamFresh = true
+        source = .live
     }
 
-    /// Takes the next frame of the tree: ENTRY, CHUNK, SKIPPED, KEEP, AGAIN or END.
+    /// Takes the next frame of the tree: ENTRY, CHUNK, SKIPPED, KEEP, AGAIN or END; before the first of a stream SOURCE.
     ///
     /// - Throws: ``BatonError`` `corrupt` for what the protocol does not allow, `tooLarge` for what is over the limits,
     ///   `noSpace`, `permission` or `cannotCreate` for what the disk refuses. After that only ``discard()`` and
@@ -132,6 +135,9 @@ public final class TreeWriter {
 extension TreeWriter {
     private func take(_ message: Message, _ frame: Frame) throws(FileFault) {
         if isStreamFresh {
+            if case .source(let generation) = message, source == .live {
+                return source = .stored(generation: generation)
+            }
             isStreamFresh = false
             // The first message of a stream tells whether it goes on with what is there.
             if case .entry(let top) = message, top.path.isRoot { return try begin(message, frame) }

@@ -19,7 +19,14 @@ package struct StallWatch {
         package var relay: Heard?
         package var owner: Heard?
 
-        package init() {}
+        package init(
+            entries: UInt64 = 0, bytes: UInt64 = 0, received: UInt64 = 0, isWriting: Bool = false,
+            isPatient: Bool = false, isInterrupted: Bool = false, relay: Heard? = nil, owner: Heard? = nil
+        ) {
+            (self.entries, self.bytes, self.received) = (entries, bytes, received)
+            (self.isWriting, self.isPatient, self.isInterrupted) = (isWriting, isPatient, isInterrupted)
+            (self.relay, self.owner) = (relay, owner)
+        }
     }
 
     /// The last report of a hop.

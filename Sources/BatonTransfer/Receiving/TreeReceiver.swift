@@ -1,6 +1,7 @@
 package import BatonFiles
 package import BatonProtocol
 package import BatonTransport
+import NIOCore
 
 /// Asks for a tree and writes what comes on the lane. Blocking: to be run on threads that may.
 package struct TreeReceiver: Sendable {

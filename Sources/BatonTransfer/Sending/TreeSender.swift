@@ -1,6 +1,7 @@
 package import BatonFiles
 package import BatonProtocol
 package import BatonTransport
+import NIOCore
 
 /// Sends trees on a lane, each as far ahead as the network and the asker's credit let it. Blocking: to be run on threads that may.
 package struct TreeSender: Sendable {
