@@ -30,7 +30,7 @@ import Testing
         }
         #expect(
             try bench.run("ls -A receiver/.baton receiver/.baton/other/deep")
-                == "receiver/.baton:\nfrom\nother\nstages\nswaps\n\nreceiver/.baton/other/deep:\n")
+                == "receiver/.baton:\nfrom\nkept\nother\nstages\nswaps\n\nreceiver/.baton/other/deep:\n")
     }
 
     @Test func `a device or a FIFO is never replaced`() throws {

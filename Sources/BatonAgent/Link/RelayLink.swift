@@ -214,7 +214,7 @@ extension RelayLink: SessionDelegate {
         if request.operation == .wait, files.existsInMemory(request.path) == true {
             return session.reply(.exists(true, source: .live), on: stream)
         }
-        jobs.add(request, session: session, stream: stream)
+        jobs.add(request, session: session, stream: stream, isFromRelay: true)
     }
 
     nonisolated func session(_ session: Session, cancelled stream: StreamID, because code: ErrorCode) {

@@ -33,6 +33,7 @@ struct OriginDesk: Sendable {
     private func answer(_ job: Job) throws(BatonError) -> Reply {
         let path = job.request.path
         switch job.request.operation {
+        case .exists where job.isFromRelay: return .exists(try files.existsAsCovered(path), source: .live)
         case .exists: return .exists(try files.exists(path), source: .live)
         case .stat(let digest):
             return .stat(try files.stat(path, digest: digest) { () throws(BatonError) in try job.checkWanted() })

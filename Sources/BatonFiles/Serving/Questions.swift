@@ -5,8 +5,20 @@ import SystemPackage
 extension SharedFiles {
     /// Whether there is something at `path` now.
     ///
-    /// - Throws: ``BatonError`` `notFound` if the declared path itself is missing; `notShared`; `permission` if this user may not look.
+    /// - Throws: ``BatonError`` `notShared`; `permission` if this user may not look.
     public func exists(_ path: PathName) throws(BatonError) -> Bool {
+        do throws(BatonError) {
+            return try existsAsCovered(path)
+        } catch {
+            if error.code == .notFound { return false }
+            throw error
+        }
+    }
+
+    /// The same for a relay, which may have a kept copy of what is missing.
+    ///
+    /// - Throws: also `notFound`, uncovered, if the declared path itself is missing.
+    public func existsAsCovered(_ path: PathName) throws(BatonError) -> Bool {
         do throws(BatonError) {
             _ = try resolve(path)
             return true

@@ -86,7 +86,8 @@ extension Descriptor {
     /// Reads a small file.
     func readNote(_ name: FileName, atMost limit: Int) throws(Errno) -> [UInt8] {
         let file = try file(name)
-        let size = Int(clamping: min(try file.status().size, UInt64(limit)))
+        // A file in /proc says that it has no size.
+        let size = min(limit, max(4096, Int(clamping: try file.status().size)))
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 1)
         defer { buffer.deallocate() }
         let count = try file.read(into: buffer, at: 0)

@@ -7,6 +7,8 @@ package final class Job: Sendable {
     package let session: Session
     package let stream: StreamID
     package let request: Request
+    /// Asked by the relay, not by a program on this machine.
+    package let isFromRelay: Bool
 
     private struct State {
         var cancelled: BatonError?
@@ -15,7 +17,8 @@ package final class Job: Sendable {
 
     private let state = Mutex(State())
 
-    init(_ request: Request, session: Session, stream: StreamID) {
+    init(_ request: Request, session: Session, stream: StreamID, isFromRelay: Bool) {
+        self.isFromRelay = isFromRelay
         self.request = request
         self.session = session
         self.stream = stream

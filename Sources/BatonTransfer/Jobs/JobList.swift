@@ -18,8 +18,8 @@ package final class JobList: Sendable {
     /// Why nobody is to wait any more.
     private let waitsEnd = Mutex<BatonError?>(nil)
 
-    package func add(_ request: Request, session: Session, stream: StreamID) {
-        let job = Job(request, session: session, stream: stream)
+    package func add(_ request: Request, session: Session, stream: StreamID, isFromRelay: Bool = false) {
+        let job = Job(request, session: session, stream: stream, isFromRelay: isFromRelay)
         running.withLock { $0[Key(session: ObjectIdentifier(session), stream: stream)] = job }
         guard request.operation == .wait else { return queue.push(job) }
         if let error = waitsEnd.withLock({ $0 }) { job.cancel(error) }
