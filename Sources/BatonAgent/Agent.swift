@@ -26,6 +26,14 @@ public final class Agent: Sendable {
         /// How long the first connection to the relay may take.
         public var connectWithin: Duration = .seconds(60)
         public var drainSeconds: Int64 = 5
+        /// In which time, once the agent is to end, the relay must have what the work leaves behind; zero: it gets nothing.
+        public var persistWithin: Duration = .seconds(110)
+        /// How often the relay gets it while the work runs; `nil`: only in the end.
+        public var persistEvery: Duration?
+        /// How long the command may take to end after SIGTERM or SIGINT; at most half of ``persistWithin``, if that is not zero.
+        public var stopWithin: Duration = .seconds(30)
+        /// Before the command starts, bring declared paths that are missing here back from the relay.
+        public var restores = false
         public var bulkThreads = 1
         public var fileThreads = 8
         /// How many entries of a tree are taken.
@@ -48,6 +56,9 @@ public final class Agent: Sendable {
     private let logger: Logger
     /// The work's command, while there is one.
     private let command = Mutex<WorkCommand?>(nil)
+    /// When the agent was first told to end.
+    private let notice = Mutex<ContinuousClock.Instant?>(nil)
+    private let notices = Inbox<Void>()
 
     public init(_ configuration: Configuration, logger: Logger) {
         self.configuration = configuration
@@ -83,6 +94,8 @@ public final class Agent: Sendable {
             result = .success(
                 try await service.run(onReady: onReady) { connected in
                     try await self.work(connected, service, shutdown)
+                } keepingUntil: {
+                    (self.notice.withLock { $0 } ?? .now) + self.configuration.persistWithin
                 })
         } catch {
             result = .failure(error)
@@ -97,6 +110,10 @@ public final class Agent: Sendable {
     /// - Returns: false if there is no command.
     public func passOn(_ signal: CInt) -> Bool {
         guard !configuration.command.isEmpty else { return false }
+        if signal == SIGTERM || signal == SIGINT {
+            notice.withLock { $0 = $0 ?? .now }
+            notices.push([()])
+        }
         command.withLock { $0 }?.send(signal)
         return true
     }
@@ -129,6 +146,7 @@ public final class Agent: Sendable {
     private func work(
         _ connected: SessionPeer, _ service: AgentService, _ shutdown: @Sendable () async -> Void
     ) async throws -> Int32 {
+        if configuration.restores { await Restoration(fetcher: service.fetcher, logger: logger).run(service.declared) }
         guard !configuration.command.isEmpty else {
             await shutdown()
             return 0
@@ -141,6 +159,26 @@ public final class Agent: Sendable {
                 "BATON_ROOT": service.fetcher.folder.root.string,
             ])
         self.command.withLock { $0 = command }
-        return await command.run(logger: logger)
+        return await withTaskGroup(of: Int32?.self) { group in
+            group.addTask { await command.run(logger: self.logger) }
+            group.addTask {
+                await self.stop(command)
+                return nil
+            }
+            var status: Int32?
+            while status == nil, let result = await group.next() { status = result }
+            group.cancelAll()
+            return status ?? ErrorCode.internal.exitStatus
+        }
+    }
+
+    /// Kills the command if it has not ended a while after the agent was told to: what it leaves behind is still to be kept.
+    private func stop(_ command: WorkCommand) async {
+        guard (try? await notices.next()) != nil else { return }
+        let half = configuration.persistWithin / 2
+        let time = half > .zero ? min(configuration.stopWithin, half) : configuration.stopWithin
+        guard (try? await Task.sleep(for: time)) != nil else { return }
+        logger.warning("the command has not ended within \(time) after it was told to; it is killed")
+        command.send(SIGKILL)
     }
 }

@@ -12,6 +12,7 @@ import SystemPackage
 struct AgentService: Sendable {
     let socketPath: String
     let fetcher: Fetcher
+    private let files: SharedFiles
     private let link: RelayLink
     private let desk: LocalDesk
     private let origin: OriginDesk
@@ -29,6 +30,7 @@ struct AgentService: Sendable {
         let app = try WorkName(identity.app)
         let work = try WorkName(identity.work)
         self.configuration = configuration
+        self.files = files
         self.executor = executor
         self.logger = logger
         socketPath = configuration.socket ?? folder.root.appending(".baton").appending("agent.sock").string
@@ -47,19 +49,28 @@ struct AgentService: Sendable {
             partialBytes: configuration.partialBytes)
     }
 
+    /// The paths that the work has declared so far.
+    var declared: [PathName] { files.declared }
+
     /// What each part of the group comes back with.
     private enum Outcome {
         case link
         case jobs
         case work(Int32)
+        /// The relay has what the work leaves behind, or why not.
+        case kept(BatonError?)
     }
 
     /// Serves until `work` is done.
     ///
-    /// - Parameter work: begun once the relay has welcomed the agent; its result is the result of all.
+    /// - Parameters:
+    ///   - work: begun once the relay has welcomed the agent; its result is the result of all, unless that is 0 and what the work
+    ///     leaves behind could not be kept.
+    ///   - end: until when the relay must have that; asked when the work is done.
     func run(
         onReady: @escaping @Sendable (String) async -> Void,
-        _ work: @escaping @Sendable (SessionPeer) async throws -> Int32
+        _ work: @escaping @Sendable (SessionPeer) async throws -> Int32,
+        keepingUntil end: @escaping @Sendable () -> ContinuousClock.Instant
     ) async throws -> Int32 {
         let listener = try await LocalListener.listen(on: socketPath, loop: link.loop, doorkeeper: desk, logger: logger)
         let welcomes = Inbox<SessionPeer>()
@@ -84,7 +95,13 @@ struct AgentService: Sendable {
                         await onReady(socketPath)
                         return .work(try await work(peer))
                     }
-                    return try await finish(&group)
+                    if let interval = configuration.persistEvery {
+                        group.addTask {
+                            await keepOften(interval)
+                            return .jobs
+                        }
+                    }
+                    return try await finish(&group, keepingUntil: end)
                 })
         } catch {
             result = .failure(error)
@@ -125,10 +142,41 @@ struct AgentService: Sendable {
         }
     }
 
-    /// Waits for the work; then lets running transfers end, for a while.
-    private func finish(_ group: inout ThrowingTaskGroup<Outcome, any Error>) async throws -> Int32 {
+    /// Has the declared paths kept again and again, so that even a lost machine leaves its last good state.
+    private func keepOften(_ interval: Duration) async {
+        while (try? await Task.sleep(for: interval)) != nil {
+            do throws(BatonError) {
+                _ = try await keeping.keep(files.declared, until: .now + max(interval, .seconds(60)))
+            } catch {
+                logger.warning("\(error.message)", metadata: ["code": "\(error.code.name)"])
+            }
+        }
+    }
+
+    /// Has what the work leaves behind kept, as long as there is time.
+    private func keepLast(_ isLinked: Bool, until end: ContinuousClock.Instant) async -> BatonError? {
+        if configuration.persistWithin == .zero || files.declared.isEmpty { return nil }
+        do throws(BatonError) {
+            guard isLinked else {
+                throw BatonError(.unreachable, "another agent has taken this work's place; nothing was kept")
+            }
+            _ = try await keeping.keep(files.declared, until: end)
+            return nil
+        } catch {
+            logger.error(
+                "what the work leaves behind is not safe. \(error.message)", metadata: ["code": "\(error.code.name)"])
+            return error
+        }
+    }
+
+    /// Waits for the work, and until the relay has what it leaves behind; then lets running transfers end, for a while.
+    private func finish(
+        _ group: inout ThrowingTaskGroup<Outcome, any Error>,
+        keepingUntil end: @escaping @Sendable () -> ContinuousClock.Instant
+    ) async throws -> Int32 {
         var status: Int32?
         var isLinked = true
+        var isKept = false
         while let outcome = try await group.next() {
             switch outcome {
             case .link: isLinked = false
@@ -136,12 +184,16 @@ struct AgentService: Sendable {
             case .work(let result):
                 status = result
                 // The relay keeps the waits of others until this work is back.
-                let end = BatonError(.interrupted, "the agent is shutting down")
-                jobs.endWaits(end)
-                await desk.endWaits(end)
+                let error = BatonError(.interrupted, "the agent is shutting down")
+                jobs.endWaits(error)
+                await desk.endWaits(error)
+                group.addTask { [isLinked] in .kept(await keepLast(isLinked, until: end())) }
+            case .kept(let error):
+                isKept = true
+                if error != nil, status == 0 { status = ErrorCode.deadline.exitStatus }
                 isLinked = await link.drain(within: .seconds(configuration.drainSeconds)) && isLinked
             }
-            if status != nil, !isLinked { group.cancelAll() }
+            if isKept, !isLinked { group.cancelAll() }
         }
         await desk.close()
         return status ?? 0

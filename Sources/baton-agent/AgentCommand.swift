@@ -34,6 +34,12 @@ struct AgentCommand: AsyncParsableCommand {
     @Flag(help: "Share also what the agent's user cannot write. [$BATON_SERVE_READ_ONLY]")
     var serveReadOnly = false
 
+    @Flag(
+        help:
+            "Before the command starts, bring declared paths that are missing back from what the relay keeps. [$BATON_RESTORE]"
+    )
+    var restore = false
+
     @Option(help: "The Unix socket; ROOT/.baton/agent.sock if not given. [$BATON_SOCKET]", completion: .file())
     var socket: String?
 
@@ -70,6 +76,7 @@ struct AgentCommand: AsyncParsableCommand {
         let declared = shares.isEmpty ? variable : shares
         configuration.shares = try declared.map { try SharedPath.parse($0) }
         configuration.servesReadOnly = try serveReadOnly || Fallback.flag("BATON_SERVE_READ_ONLY")
+        configuration.restores = try restore || Fallback.flag("BATON_RESTORE")
         configuration.socket = socket ?? Fallback.string("BATON_SOCKET")
         try limits.apply(to: &configuration)
         configuration.command = command

@@ -18,6 +18,24 @@ struct AgentLimits: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "How long the relay may take to get what the work leaves behind, counted from SIGTERM or the command's end; 0: it gets nothing. 110 if not given. [$BATON_PERSIST_WITHIN]",
+            valueName: "seconds"))
+    var persistWithin: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Have the relay get what is declared also while the work runs, so often. [$BATON_PERSIST_EVERY]",
+            valueName: "seconds"))
+    var persistEvery: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long the command may take to end after SIGTERM or SIGINT before it is killed, but at most half of --persist-within: 30 if not given. [$BATON_STOP_WITHIN]",
+            valueName: "seconds"))
+    var stopWithin: Int?
+
+    @Option(
+        help: ArgumentHelp(
             "How many entries of a tree are taken: 10000000 if not given. [$BATON_MAX_ENTRIES]", valueName: "number"))
     var maxEntries: Int?
 
@@ -46,6 +64,15 @@ struct AgentLimits: ParsableArguments {
         }
         if let seconds = try number(drainWithin, "drain-within", 0...30) {
             configuration.drainSeconds = Int64(seconds)
+        }
+        if let seconds = try number(persistWithin, "persist-within", 0...day) {
+            configuration.persistWithin = .seconds(seconds)
+        }
+        if let seconds = try number(persistEvery, "persist-every", 1...day) {
+            configuration.persistEvery = .seconds(seconds)
+        }
+        if let seconds = try number(stopWithin, "stop-within", 0...day) {
+            configuration.stopWithin = .seconds(seconds)
         }
         if let entries = try number(maxEntries, "max-entries", 1...Int.max) {
             configuration.maxEntries = UInt64(entries)

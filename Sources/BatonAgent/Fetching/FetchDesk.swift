@@ -28,21 +28,22 @@ struct FetchDesk: Sendable {
         guard case .fetch(let destination) = request.operation else {
             throw BatonError(.internal, "no FETCH came to where they are answered")
         }
-        guard !destination.storedOnly else {
-            throw BatonError(.unsupported, "this agent cannot ask for stored copies", path: request.path)
-        }
-        guard let origin = request.origin, origin != fetcher.work else {
+        let origin = request.origin ?? fetcher.work
+        guard origin != fetcher.work || destination.storedOnly else {
             throw BatonError(
                 .usage,
                 "\(request.reference) is a path of this very work and lies at '\(Escaping.printable(fetcher.folder.ownPath(request.path).bytes))'; to get a path of another work, name it: lit://WORK@PATH",
                 path: request.path)
         }
+        // What is restored lies where the work itself had it.
+        let ownPlace = origin == fetcher.work ? fetcher.folder.ownPath(request.path) : nil
         let place =
             destination.path.isRoot
-            ? fetcher.defaultPlace(origin, request.path) : FilePath(bytes: destination.path.bytes)
+            ? ownPlace ?? fetcher.defaultPlace(origin, request.path) : FilePath(bytes: destination.path.bytes)
         return FetchOrder(
             origin: origin, path: request.path, destination: place, overwrite: destination.overwrite,
             attributes: destination.attributes, strict: destination.strict, durable: destination.durable,
-            wait: destination.wait, stall: destination.stall, deadline: request.deadline)
+            storedOnly: destination.storedOnly, wait: destination.wait, stall: destination.stall,
+            deadline: request.deadline)
     }
 }

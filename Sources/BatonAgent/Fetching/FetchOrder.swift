@@ -13,6 +13,8 @@ struct FetchOrder: Sendable {
     var strict = false
     /// Have it on the disk before it is published.
     var durable = false
+    /// Take the relay's kept copy, though the work may be live.
+    var storedOnly = false
     /// How long to wait for the path and its work to be there, in milliseconds.
     var wait: UInt32 = 0
     /// Milliseconds without progress after which to give up.

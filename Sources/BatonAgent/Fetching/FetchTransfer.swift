@@ -99,7 +99,8 @@ struct FetchTransfer {
         let session = try await link.current()
         let lane = try await link.openLane()
         let options = GetOptions(
-            credit: FetchTransfer.window, attributes: order.attributes, resume: writer.resumePoint)
+            credit: FetchTransfer.window, attributes: order.attributes, resume: writer.resumePoint,
+            storedOnly: order.storedOnly)
         let request = Request(.get(options), deadline: order.deadline, origin: order.origin, path: order.path)
         try await TreeReceiver(session: session, lane: lane, meter: meter).receive(request, into: writer)
     }

@@ -1,0 +1,28 @@
+import BatonFiles
+import BatonProtocol
+import Logging
+
+/// Brings declared paths that are missing here back from what the relay keeps: the same work goes on, on another machine.
+struct Restoration: Sendable {
+    let fetcher: Fetcher
+    let logger: Logger
+
+    /// What cannot be brought back is logged: the work may make it anew.
+    func run(_ paths: [PathName]) async {
+        for path in paths {
+            let order = FetchOrder(
+                origin: fetcher.work, path: path, destination: fetcher.folder.ownPath(path), attributes: true,
+                storedOnly: true)
+            do throws(BatonError) {
+                let fetched = try await fetcher.fetch(order)
+                logger.notice(
+                    "restored \(Reference(path: path))",
+                    metadata: ["generation": "\(fetched.source.generation ?? 0)", "files": "\(fetched.files)"])
+            } catch {
+                logger.notice(
+                    "\(Reference(path: path)) was not restored: \(error.message)",
+                    metadata: ["code": "\(error.code.name)"])
+            }
+        }
+    }
+}
