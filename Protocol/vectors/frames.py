@@ -2,7 +2,7 @@
 
 from xxhash import xxh3_64_intdigest
 
-from wire import LAST, MESSAGES, SESSION, atoms, fields_json, frame, header, payload
+from wire import FLAGS, KEPT, LAST, MESSAGES, SESSION, atoms, fields_json, frame, header, payload
 
 U16, U32, U64 = 2**16 - 1, 2**32 - 1, 2**64 - 1
 I64_MIN, I64_MAX = -(2**63), 2**63 - 1
@@ -60,7 +60,10 @@ def cuts(message, fields, flags=0):
 
 
 def grown(message, fields, flags=0):
-    return [valid(f"{message} with {len(tail)} bytes of a later version after its fields", message, fields, flags, tail)
+    # In an ERROR a byte comes before them, which says that it is not uncovered.
+    known = b"\x00" if message == "ERROR" else b""
+    return [valid(f"{message} with {len(tail)} bytes of a later version after its fields", message, fields, flags,
+                  known + tail)
             for tail in (b"\x00", b"\xff\x00later\xfe")]
 
 
@@ -103,7 +106,7 @@ def framing():
     for reserved in (1, 0x00FF, 0x8000, U16):
         vectors.append(raw(f"reserved is {reserved:#06x}", header(8, 6, 0, reserved) + body, "malformed"))
     known = {code for code, _, _ in MESSAGES.values()}
-    for code in (0x00, 0x09, 0x0F, 0x16, 0x17, 0x1A, 0x1F, 0x23, 0x25, 0x27, 0x2A, 0x2E, 0x34, 0x3F, 0x46, 0x7F, 0x80, 0xFF):
+    for code in (0x00, 0x09, 0x0F, 0x1A, 0x1F, 0x23, 0x25, 0x2A, 0x2E, 0x34, 0x3F, 0x47, 0x7F, 0x80, 0xFF):
         assert code not in known
         for connection in ("control", "local", "lane"):
             vectors.append(raw(f"unknown type {code:#04x} on {connection}", header(0, code), "unknownType", connection))
@@ -131,8 +134,8 @@ def framing():
                            "frameTooLarge", connection, opening=True))
 
     for message, (code, connections, _) in MESSAGES.items():
-        defined = LAST if message in ("ENTRY", "CHUNK") else 0
-        for flags in (0x01, 0x02, 0x80):
+        defined = FLAGS.get(message, 0)
+        for flags in (0x01, 0x02, 0x04, 0x80):
             if flags & ~defined:
                 vectors.append(refused(f"{message} with flags {flags:#04x}", message, BASE[message], flags=flags))
         for connection in ("control", "local", "lane"):
@@ -154,6 +157,13 @@ ENTRY_LINK = VERSIONED | {"kind": "symlink", "mode": 0o777, "size": 0, "path": b
 ENTRY_HARD_LINK = VERSIONED | {"kind": "hardlink", "size": 0, "path": b"last.ckpt", "target": b"epoch=9.ckpt"}
 USER_NOTE = {"name": b"user.note", "value": b"best so far"}
 ITEM = META | {"kind": "file", "name": b"epoch=9.ckpt"}
+STAMP = 0x5EED0FA57A3B1C2D
+RECEIPT = {"path": b"outputs/checkpoints", "outcome": "stored", "generation": 3, "stamp": STAMP, "digest": DIGEST, "files": 2,
+           "bytes": 1_048_576, "sent": 524_288}
+MISSING = {"path": b"outputs/plots", "outcome": "missing", "generation": 0, "stamp": 0, "digest": b"", "files": 0, "bytes": 0,
+           "sent": 0}
+ARTIFACT = {"path": b"outputs/checkpoints", "generation": 3, "created_s": 1_700_000_000, "created_ns": 123_456_789,
+            "files": 2, "bytes": 1_048_576, "digest": DIGEST, "state": 4}
 REQUEST = {"deadline_ms": 30_000, "origin": "trainer", "path": b"outputs/checkpoints"}
 
 
@@ -177,15 +187,19 @@ BASE = {
     "GET": REQUEST | {"credit": 4_194_304, "options": 0, "entries": 0, "offset": 0, "digest": 0},
     "ECHO": {"deadline_ms": 5_000, "origin": "trainer"},
     "WAIT": REQUEST,
+    "PERSIST": REQUEST | {"options": 0},
+    "ARTIFACTS": REQUEST | {"action": "list", "generation": 0, "after_path": b"", "after_generation": 0},
     "SHARE": {"deadline_ms": 5_000, "path": b"outputs/checkpoints"},
     "FETCH": REQUEST | {"destination": b"/srv/models/best", "options": 1, "wait_ms": 0,
                         "stall_ms": 30_000},
     "EXISTS_REPLY": {"exists": True, "source": "live"},
     "STAT_REPLY": {"kind": "directory", "source": "stored", "mode": 0o755, "size": 1_048_576, "files": 2,
-                   "mtime_s": 1_700_000_000, "mtime_ns": 123_456_789, "digest": DIGEST},
+                   "mtime_s": 1_700_000_000, "mtime_ns": 123_456_789, "digest": DIGEST, "generation": 3},
     "LIST_REPLY": {"source": "live", "more": True, "entries": [
         ITEM, ITEM | {"kind": "symlink", "mode": 0o777, "size": 0, "name": b"last.ckpt"}]},
     "ECHO_REPLY": {"answered_by": "trainer"},
+    "PERSIST_REPLY": {"receipts": [RECEIPT, MISSING]},
+    "ARTIFACTS_REPLY": {"more": False, "items": [ARTIFACT | {"generation": 2, "state": 1}, ARTIFACT]},
     "SHARE_REPLY": {"origin": "trainer", "path": b"outputs/checkpoints", "exists": False},
     "FETCH_REPLY": {"kind": "directory", "source": "live", "atomic": True, "bytes": 1_048_576, "files": 2,
                     "resumed": 524_288, "destination": b"/srv/models/best", "skipped": 3,
@@ -203,6 +217,7 @@ BASE = {
     "END": {"entries": 4, "bytes": 1_048_576, "skipped": 1},
     "AGAIN": {"pass": 1},
     "KEEP": {"path": b"epoch=8.ckpt"},
+    "SOURCE": {"generation": 3},
 }
 
 
@@ -275,15 +290,31 @@ def streams():
     vectors += changed("ERROR", error, "said_by", [3, 255])
     vectors += changed("ERROR", error, "path", BAD_PATHS)
     vectors += changed("ERROR", error, "message", BAD_TEXT + ["m" * 1025])
+    vectors += uncovered()
     vectors += accepted("CANCEL", BASE["CANCEL"], "code", [0, 6, 17, U16])
     vectors.append(valid("CANCEL over the Unix socket", "CANCEL", BASE["CANCEL"], connection="local"))
     return vectors
 
 
+def uncovered():
+    error = BASE["ERROR"] | {"uncovered": True}
+    explicit = valid("ERROR that says that it is covered", "ERROR", BASE["ERROR"], tail=b"\x00")
+    vectors = [
+        valid("ERROR of a path that nothing covers", "ERROR", error),
+        valid("ERROR of a path that is not declared, and that nothing covers", "ERROR", error | {"code": 4}),
+        valid("ERROR of a path that nothing covers, with bytes of a later version", "ERROR", error, tail=b"\xff\x00"),
+        explicit,
+    ]
+    vectors += changed("ERROR", error, "uncovered", [2, 255])
+    vectors += changed("ERROR", error, "code", [0, 1, 5, 11, 256, U16], what="uncovered 1 and code")
+    vectors += changed("ERROR", error, "said_by", ["local", "relay"], what="uncovered 1 and said_by")
+    return vectors
+
+
 def operations():
-    requests = ("EXISTS", "STAT", "LIST", "GET", "ECHO", "WAIT", "SHARE", "FETCH")
-    vectors = every(*requests, "EXISTS_REPLY", "STAT_REPLY", "LIST_REPLY", "ECHO_REPLY", "SHARE_REPLY", "FETCH_REPLY",
-                    "PROGRESS", "REPORT")
+    requests = ("EXISTS", "STAT", "LIST", "GET", "ECHO", "WAIT", "PERSIST", "ARTIFACTS", "SHARE", "FETCH")
+    vectors = every(*requests, "EXISTS_REPLY", "STAT_REPLY", "LIST_REPLY", "ECHO_REPLY", "PERSIST_REPLY",
+                    "ARTIFACTS_REPLY", "SHARE_REPLY", "FETCH_REPLY", "PROGRESS", "REPORT")
     for message in requests:
         fields = BASE[message]
         vectors += accepted(message, fields, "deadline_ms", [0, DAY])
@@ -299,8 +330,8 @@ def operations():
             vectors.append(valid(f"{message} over the Unix socket", message, fields, connection="local"))
     vectors += accepted("STAT", BASE["STAT"], "options", [0, 1])
     vectors += changed("STAT", BASE["STAT"], "options", [0x02, 0x80, 0xFF])
-    vectors += accepted("FETCH", BASE["FETCH"], "options", [0, 1, 2, 4, 8, 15])
-    vectors += changed("FETCH", BASE["FETCH"], "options", [0x10, 0x80, 0xFF])
+    vectors += accepted("FETCH", BASE["FETCH"], "options", [0, 1, 2, 4, 8, 16, 31])
+    vectors += changed("FETCH", BASE["FETCH"], "options", [0x20, 0x80, 0xFF])
     vectors += accepted("FETCH", BASE["FETCH"], "wait_ms", [1, DAY])
     vectors += accepted("FETCH", BASE["FETCH"], "stall_ms", [1_000, DAY])
     for field, value, used in (("wait_ms", U32, DAY), ("stall_ms", U32, DAY), ("stall_ms", 0, 1_000)):
@@ -329,11 +360,21 @@ def operations():
         refused("GET with an offset and nothing to resume", "GET", BASE["GET"] | {"offset": 1}),
         refused("GET with a digest and nothing to resume", "GET", BASE["GET"] | {"digest": 1}),
     ]
-    vectors += changed("GET", BASE["GET"], "options", [0x08, 0x80, 0xFF])
+    vectors += changed("GET", BASE["GET"], "options", [0x20, 0x80, 0xFF])
+    vectors += stored_gets(resumed) + persists() + artifacts()
 
     for message in ("EXISTS_REPLY", "STAT_REPLY", "LIST_REPLY", "FETCH_REPLY"):
-        vectors += accepted(message, BASE[message], "source", ["live", "stored"])
-        vectors += changed(message, BASE[message], "source", [2, 255])
+        live = {field: value for field, value in BASE[message].items() if field != "generation"} | {"source": "live"}
+        stored = live | {"source": "stored", "generation": 3}
+        vectors += accepted(message, live, "source", ["live"])
+        vectors += accepted(message, stored, "source", ["stored"])
+        vectors += changed(message, stored, "source", [2, 255])
+        vectors += accepted(message, stored, "generation", [1, U64])
+        vectors += changed(message, stored, "generation", [0])
+        vectors.append(refused(f"{message} that is stored and names no generation", message, live | {"source": "stored"}))
+        whole = payload(message, stored)
+        vectors.append(raw(f"{message} whose generation is cut short", header(len(whole) - 1, MESSAGES[message][0], 0, 0, 7)
+                           + whole[:-1], "malformed", connection_of(message)))
     for message, field in (("EXISTS_REPLY", "exists"), ("LIST_REPLY", "more"), ("SHARE_REPLY", "exists"),
                            ("FETCH_REPLY", "atomic")):
         vectors += accepted(message, BASE[message], field, [False, True])
@@ -345,7 +386,7 @@ def operations():
                                                     "mtime_s": 0, "mtime_ns": 0, "digest": b""}),
         valid("STAT_REPLY, maximal", "STAT_REPLY", {"kind": "symlink", "source": "stored", "mode": 0o777, "size": U64,
                                                     "files": U64, "mtime_s": I64_MAX, "mtime_ns": 999_999_999,
-                                                    "digest": b"\xff" * 32}),
+                                                    "digest": b"\xff" * 32, "generation": U64}),
     ]
     vectors += accepted("STAT_REPLY", stat, "mtime_s", [I64_MIN, -1])
     vectors += changed("STAT_REPLY", stat, "kind", [0, 4, 5, 255])
@@ -377,6 +418,138 @@ def operations():
     vectors += accepted("REPORT", BASE["REPORT"], "waiting", ["source", "network"])
     vectors += changed("REPORT", BASE["REPORT"], "waiting", [4, 255])
     vectors += changed("REPORT", BASE["REPORT"], "hop", [0, 3, 255])
+    return vectors
+
+
+def stored_gets(resumed):
+    get = BASE["GET"]
+    vectors = [
+        valid("GET of a relay that has nothing", "GET", get | {"options": 8, "base": 0}),
+        valid("GET of a relay that has a generation", "GET", get | {"options": 9, "base": STAMP}),
+        valid("GET of a relay that resumes", "GET", resumed | {"options": 10, "base": STAMP}),
+        valid("GET of a relay that resumes in a file, maximal", "GET",
+              resumed | {"options": 15, "entries": U64, "offset": U64, "digest": U64, "base": U64}),
+        valid("GET from the store only", "GET", get | {"options": 16}),
+        valid("GET from the store only that resumes in a file, with attributes", "GET",
+              resumed | {"options": 23, "offset": 524_288}),
+        refused("GET of a relay without the base that it announces", "GET", get | {"options": 8}),
+        refused("GET with a base, and from the store only", "GET", get | {"options": 24, "base": STAMP}),
+        refused("GET with no base, and from the store only", "GET", get | {"options": 24, "base": 0}),
+    ]
+    body = payload("GET", get | {"options": 8, "base": STAMP})[:-1]
+    vectors.append(raw("GET whose base is cut short", header(len(body), 0x13, 0, 0, 7) + body, "malformed"))
+    return vectors
+
+
+def persists():
+    persist, every_path = BASE["PERSIST"], BASE["PERSIST"] | {"path": b"", "options": 1}
+    vectors = [
+        valid("PERSIST of the root directory", "PERSIST", persist | {"path": b""}),
+        valid("PERSIST of all declared paths", "PERSIST", every_path, connection="local"),
+        valid("PERSIST of all declared paths of the responder", "PERSIST", every_path | {"origin": ""}, connection="local"),
+        refused("PERSIST of all declared paths that names one", "PERSIST", persist | {"options": 1}, connection="local"),
+    ]
+    vectors += changed("PERSIST", every_path, "options", [0x02, 0x03, 0x80, 0xFF])
+
+    def reply(name, *receipts, check=valid):
+        return check(f"PERSIST_REPLY {name}", "PERSIST_REPLY", {"receipts": list(receipts)})
+
+    unchanged = RECEIPT | {"outcome": "unchanged", "sent": 0}
+    vectors += [
+        reply("over no path"),
+        reply("with one new generation", RECEIPT),
+        reply("with a generation that is the same as before", unchanged),
+        reply("with a generation that is the same, though data has travelled", unchanged | {"sent": U64}),
+        reply("with nothing at the path", MISSING),
+        reply("with the root directory, which is empty", RECEIPT | {"path": b"", "files": 0, "bytes": 0, "sent": 0}),
+        reply("maximal", RECEIPT | {"path": PATH_4096, "generation": U64, "stamp": U64, "digest": b"\xff" * 32, "files": U64,
+                                    "bytes": U64, "sent": U64}),
+        reply("with paths in the order of their declaration", RECEIPT | {"path": b"b"}, RECEIPT | {"path": b"a"}),
+        reply("with nothing at the path, yet a digest", MISSING | {"digest": DIGEST}, check=refused),
+    ]
+    for field in ("generation", "stamp", "files", "bytes", "sent"):
+        vectors.append(reply(f"with nothing at the path, yet {field}", MISSING | {field: 1}, check=refused))
+    for name, receipt in (("stored", RECEIPT), ("unchanged", unchanged)):
+        for field in ("generation", "stamp"):
+            vectors.append(reply(f"with outcome {name} and {field} 0", receipt | {field: 0}, check=refused))
+        for digest in (b"", b"d", b"d" * 31, b"d" * 33, b"d" * 64):
+            vectors.append(reply(f"with outcome {name} and digest {shown(digest)}", receipt | {"digest": digest},
+                                 check=refused))
+    for outcome in (0, 4, 255):
+        for name, receipt in (("numbers", RECEIPT), ("none", MISSING)):
+            vectors.append(reply(f"with outcome {outcome} and {name}", receipt | {"outcome": outcome}, check=refused))
+    for path in GOOD_PATHS:
+        vectors.append(reply(f"with path {shown(path)}", RECEIPT | {"path": path}))
+    for path in BAD_PATHS:
+        vectors.append(reply(f"with path {shown(path)}", RECEIPT | {"path": path}, check=refused))
+    return vectors + cheating_counts("PERSIST_REPLY", {"receipts": [RECEIPT]}, 0)
+
+
+def artifacts():
+    query, actions = BASE["ARTIFACTS"], ("list", "remove", "pin", "unpin", "verify")
+    next_page = {"after_path": b"outputs/checkpoints", "after_generation": 3}
+    vectors = accepted("ARTIFACTS", query, "action", actions) + changed("ARTIFACTS", query, "action", [0, 6, 255])
+    for action in actions:
+        asked = query | {"action": action}
+        vectors += [
+            valid(f"ARTIFACTS that would {action} generation 1", "ARTIFACTS", asked | {"generation": 1}),
+            valid(f"ARTIFACTS that would {action} the last generation there can be", "ARTIFACTS", asked | {"generation": U64}),
+            valid(f"ARTIFACTS that would {action} without a path", "ARTIFACTS", asked | {"path": b""}),
+        ]
+        check = valid if action in ("list", "verify") else refused
+        vectors += [
+            check(f"ARTIFACTS that would {action} the next page", "ARTIFACTS", asked | next_page),
+            check(f"ARTIFACTS that would {action} the page after the root directory", "ARTIFACTS",
+                  asked | {"after_generation": U64}),
+            refused(f"ARTIFACTS that would {action} after a path and no generation", "ARTIFACTS",
+                    asked | {"after_path": b"a"}),
+        ]
+    vectors += accepted("ARTIFACTS", query | next_page, "after_path", GOOD_PATHS)
+    vectors += changed("ARTIFACTS", query | next_page, "after_path", BAD_PATHS)
+
+    def reply(name, *items, more=False, check=valid):
+        return check(f"ARTIFACTS_REPLY {name}", "ARTIFACTS_REPLY", {"more": more, "items": list(items)})
+
+    def item(**fields):
+        return ARTIFACT | fields
+
+    vectors += [
+        reply("of nothing"),
+        reply("with more to come", ARTIFACT, more=True),
+        reply("that says there is more and carries nothing", more=True, check=refused),
+        reply("minimal", item(path=b"", generation=1, created_s=I64_MIN, created_ns=0, files=0, bytes=0, digest=b"\x00" * 32,
+                              state=0)),
+        reply("maximal", item(path=PATH_4096, generation=U64, created_s=I64_MAX, created_ns=999_999_999, files=U64,
+                              bytes=U64, digest=b"\xff" * 32, state=7)),
+        reply("in bytewise order", *(item(path=path) for path in (b"", b"/a", b"A", b"a", b"a b", b"a-b", b"a/z", b"a0", b"aa",
+                                                                  b"\xff"))),
+        reply("with generations that rise, of two paths", item(path=b"a", generation=9), item(path=b"b", generation=1),
+              item(path=b"b", generation=2), item(path=b"b", generation=10)),
+        reply("with an item twice", ARTIFACT, ARTIFACT, check=refused),
+        reply("with generations that fall", item(generation=3), item(generation=2), check=refused),
+        reply("with paths that fall", item(path=b"b", generation=1), item(path=b"a", generation=2), check=refused),
+        reply("in the order of trees", item(path=b"a/z"), item(path=b"a b"), check=refused),
+        reply("with a longer path before its prefix", item(path=b"ab"), item(path=b"a"), check=refused),
+        reply("with generation 0", item(generation=0), check=refused),
+    ]
+    vectors += [reply(f"with state {state}", item(state=state)) for state in range(8)]
+    vectors += [reply(f"with state {state}", item(state=state), check=refused) for state in (8, 0x80, 0xFF)]
+    vectors += [reply(f"with digest {shown(digest)}", item(digest=digest), check=refused)
+                for digest in (b"", b"d", b"d" * 31, b"d" * 33, b"d" * 64)]
+    vectors += [reply(f"with created_ns {nanoseconds}", item(created_ns=nanoseconds), check=refused)
+                for nanoseconds in BAD_NANOSECONDS]
+    vectors += [reply(f"with path {shown(path)}", item(path=path), check=refused) for path in BAD_PATHS]
+    vectors += changed("ARTIFACTS_REPLY", BASE["ARTIFACTS_REPLY"], "more", [2, 255])
+    return vectors + cheating_counts("ARTIFACTS_REPLY", {"more": False, "items": [ARTIFACT]}, 1)
+
+
+def cheating_counts(message, fields, offset):
+    """`offset`: where the count stands that says 1."""
+    body, vectors = payload(message, fields), []
+    for count in (2, U16):
+        cheat = body[:offset] + count.to_bytes(2, "big") + body[offset + 2:]
+        vectors.append(raw(f"{message} with count {count} and one of them",
+                           header(len(cheat), MESSAGES[message][0], 0, 0, 7) + cheat, "malformed"))
     return vectors
 
 
@@ -429,7 +602,8 @@ def fetch_replies():
                "destination": b"/", "skipped": 0, "listed": []}),
         valid("FETCH_REPLY, maximal", "FETCH_REPLY",
               {"kind": "symlink", "source": "stored", "atomic": True, "bytes": U64, "files": U64, "resumed": U64,
-               "destination": ABSOLUTE_4096, "skipped": U64, "listed": [{"reason": U16, "path": PATH_4096}]}),
+               "destination": ABSOLUTE_4096, "skipped": U64, "listed": [{"reason": U16, "path": PATH_4096}],
+               "generation": U64}),
         valid("FETCH_REPLY that lists fewer than were skipped", "FETCH_REPLY", reply | {"skipped": 1_000_000}),
         valid("FETCH_REPLY with a reason this version does not know", "FETCH_REPLY",
               reply | {"listed": [{"reason": 900, "path": b"odd"}]}),
@@ -450,7 +624,7 @@ def credit():
 
 
 def trees():
-    vectors = every("ENTRY", "CHUNK", "SKIPPED", "END", "AGAIN", "KEEP")
+    vectors = every("ENTRY", "CHUNK", "SKIPPED", "END", "AGAIN", "KEEP", "SOURCE")
     file, directory, link = ENTRY_FILE, ENTRY_DIRECTORY, ENTRY_LINK
     empty = file | {"size": 0}
     vectors += [
@@ -507,6 +681,19 @@ def trees():
         valid("END, minimal", "END", {"entries": 1, "bytes": 0, "skipped": 0}),
         valid("END, maximal", "END", {"entries": U64, "bytes": U64, "skipped": U64}),
     ]
+    vectors += [
+        valid("ENTRY of a file that the receiver has", "ENTRY", file, LAST | KEPT),
+        valid("ENTRY of an empty file that the receiver has", "ENTRY", empty, LAST | KEPT),
+        valid("ENTRY of the largest file that the receiver has", "ENTRY", file | {"size": U64}, LAST | KEPT),
+        refused("ENTRY of a file that the receiver has, without LAST", "ENTRY", file, flags=KEPT),
+        refused("ENTRY of an empty file that the receiver has, without LAST", "ENTRY", empty, flags=KEPT),
+    ]
+    for kind, entry in (("directory", directory), ("link", link), ("hard link", ENTRY_HARD_LINK)):
+        for flags in (KEPT, LAST | KEPT):
+            vectors.append(refused(f"ENTRY of a {kind} that the receiver has, with flags {flags:#04x}", "ENTRY", entry,
+                                   flags=flags))
+    vectors += accepted("SOURCE", BASE["SOURCE"], "generation", [1, U64])
+    vectors += changed("SOURCE", BASE["SOURCE"], "generation", [0])
     vectors += accepted("AGAIN", BASE["AGAIN"], "pass", [0, U16])
     vectors += accepted("KEEP", BASE["KEEP"], "path", [path for path in GOOD_TREE_PATHS if path])
     vectors += changed("KEEP", BASE["KEEP"], "path", [b""] + BAD_TREE_PATHS)

@@ -1,7 +1,7 @@
 """The vectors that need more than one frame: trees as they arrive, credit as it is counted, one whole session."""
 
 from frames import BASE, ENTRY_DIRECTORY, ENTRY_FILE, ENTRY_HARD_LINK, ENTRY_LINK, TICKET, chunk
-from wire import LAST, fields_json, frame, payload
+from wire import KEPT, LAST, fields_json, frame, payload
 
 MIB = 1_048_576
 BLOCK = b"\x5a" * 512
@@ -43,8 +43,18 @@ def end(entries, size=0, skips=0):
     return "END", 0, {"entries": entries, "bytes": size, "skipped": skips}
 
 
-def tree(name, result, *frames):
-    return {"name": name, "result": result,
+def source(generation=3):
+    return "SOURCE", 0, {"generation": generation}
+
+
+def kept(path, size=0):
+    return file(path, size, LAST | KEPT)
+
+
+def tree(name, result, *frames, base=None):
+    """`base`: what the receiver has, if its GET said so."""
+    known = {} if base is None else {"base": [fields_json("ENTRY", fields) for _, _, fields in base]}
+    return {"name": name, "result": result} | known | {
             "frames": [{"type": message, "flags": flags, "hex": frame(message, 7, fields, flags).hex(),
                         "fields": fields_json(message, fields)} for message, flags, fields in frames]}
 
@@ -89,6 +99,37 @@ def tree_sequences():
              top, end(3, 512)),
         tree("a change below a directory that did not change", "complete", top, directory(b"a"), file(b"a/b"), again(),
              file(b"a/b", 1), data(0, b"x", LAST), end(4, 1)),
+
+        tree("from the store", "complete", source(), top, file(b"a", 1), data(0, b"x", LAST), end(2, 1)),
+        tree("a file from the store", "complete", source(), file(b""), end(1)),
+        tree("a file that the receiver has", "complete", kept(b"", 1_024), end(1), base=[file(b"", 1_024)]),
+        tree("an empty file that the receiver has", "complete", kept(b""), end(1), base=[file(b"")]),
+        tree("a file that the receiver has, and one that it has not", "complete", top, kept(b"a", 1_024), file(b"b", 1),
+             data(0, b"x", LAST), end(3, 1), base=[top, file(b"a", 1_024), file(b"c", 7)]),
+        tree("a hard link to a file that the receiver has", "complete", top, kept(b"a", 1_024), hard_link(b"b", b"a"), end(3),
+             base=[top, file(b"a", 1_024)]),
+        tree("a file that the receiver had and has again in a further pass", "complete", top, file(b"a", 1_024),
+             data(0, BLOCK), again(), top, kept(b"a", 1_024), end(4, 512), base=[top, file(b"a", 1_024)]),
+        tree("nothing is kept, though the receiver has it", "complete", file(b"", 1), data(0, b"x", LAST), end(1, 1),
+             base=[file(b"", 1)]),
+
+        tree("the source comes after the top", "corrupt", top, source()),
+        tree("the source comes twice", "corrupt", source(), source()),
+        tree("the source is followed by the end", "corrupt", source(), end(0)),
+        tree("END counts the source", "corrupt", source(), top, end(2)),
+        tree("a file is kept, yet nobody asked for that", "corrupt", top, kept(b"a", 1_024)),
+        tree("a file is kept, yet the receiver has nothing", "corrupt", top, kept(b"a", 1_024), base=[]),
+        tree("a file is kept that the receiver has elsewhere", "corrupt", top, kept(b"a", 1_024),
+             base=[top, file(b"b", 1_024)]),
+        tree("a file is kept that has another size", "corrupt", top, kept(b"a", 1_024), base=[top, file(b"a", 1_025)]),
+        tree("a file is kept that has another mode", "corrupt", top, kept(b"a", 1_024),
+             base=[top, ("ENTRY", 0, ENTRY_FILE | {"path": b"a", "size": 1_024, "mode": 0o600})]),
+        tree("a file is kept that has another time", "corrupt", top, kept(b"a", 1_024),
+             base=[top, ("ENTRY", 0, ENTRY_FILE | {"path": b"a", "size": 1_024, "mtime_ns": 123_456_788})]),
+        tree("a file is kept that is a directory", "corrupt", top, kept(b"a"), base=[top, directory(b"a")]),
+        tree("a file is kept that is a symbolic link", "corrupt", top, kept(b"a"), base=[top, link(b"a")]),
+        tree("a chunk after a file that is kept", "corrupt", top, kept(b"a", 1_024), data(0, BLOCK), base=[top, file(b"a", 1_024)]),
+        tree("END counts what was kept as bytes", "corrupt", kept(b"", 1_024), end(1, 1_024), base=[file(b"", 1_024)]),
 
         tree("the first frame is not the top", "corrupt", file(b"a")),
         tree("the first frame is a skipped path", "corrupt", skipped(b"a")),

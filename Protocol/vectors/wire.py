@@ -15,15 +15,22 @@ ENUMERATIONS = {
                 "origin": 6},
     "hop": {"relay": 1, "owner": 2},
     "pause": {"nothing": 0, "source": 1, "network": 2, "credit": 3},
+    "outcome": {"stored": 1, "unchanged": 2, "missing": 3},
+    "action": {"list": 1, "remove": 2, "pin": 3, "unpin": 4, "verify": 5},
 }
 INTEGERS = {"u8": ">B", "u16": ">H", "u32": ">I", "u64": ">Q", "i64": ">q"}
 
 META = "mode:u16 size:u64 mtime_s:i64 mtime_ns:u32"
 REQUEST = "deadline_ms:u32 origin:text8"
+# A kind with "?" is of a field that is written where it is given: whether it must be, another field says.
+STORED = "generation:u64?"
 LISTS = {
     "entries": ("count", f"kind:kind {META} name:bytes16"),
     "listed": ("listed", "reason:u16 path:bytes16"),
     "attributes": ("attributes", "name:bytes8 value:bytes32"),
+    "receipts": ("count", "path:bytes16 outcome:outcome generation:u64 stamp:u64 digest:bytes8 files:u64 bytes:u64 sent:u64"),
+    "items": ("count", "path:bytes16 generation:u64 created_s:i64 created_ns:u32 files:u64 bytes:u64 digest:bytes8 "
+              "state:u8"),
 }
 
 # name: (type, connections it may travel on, fields in order)
@@ -40,20 +47,27 @@ MESSAGES = {
     "EXISTS": (0x10, "control local", f"{REQUEST} path:bytes16"),
     "STAT": (0x11, "control local", f"{REQUEST} path:bytes16 options:u8"),
     "LIST": (0x12, "control local", f"{REQUEST} path:bytes16 after:bytes16 limit:u16"),
-    "GET": (0x13, "control", f"{REQUEST} path:bytes16 credit:u64 options:u8 entries:u64 offset:u64 digest:u64"),
+    "GET": (0x13, "control", f"{REQUEST} path:bytes16 credit:u64 options:u8 entries:u64 offset:u64 digest:u64 "
+            "base:u64?"),
     "ECHO": (0x14, "control local", REQUEST),
     "WAIT": (0x15, "control local", f"{REQUEST} path:bytes16"),
+    "PERSIST": (0x16, "control local", f"{REQUEST} path:bytes16 options:u8"),
+    "ARTIFACTS": (0x17, "control local", f"{REQUEST} path:bytes16 action:action generation:u64 after_path:bytes16 "
+                  "after_generation:u64"),
     "SHARE": (0x18, "local", "deadline_ms:u32 path:bytes16"),
     "FETCH": (0x19, "local", f"{REQUEST} path:bytes16 destination:bytes16 options:u8 wait_ms:u32 stall_ms:u32"),
-    "EXISTS_REPLY": (0x20, "control local", "exists:bool source:source"),
+    "EXISTS_REPLY": (0x20, "control local", f"exists:bool source:source {STORED}"),
     "STAT_REPLY": (0x21, "control local", "kind:kind source:source mode:u16 size:u64 files:u64 mtime_s:i64 "
-                   "mtime_ns:u32 digest:bytes8"),
-    "LIST_REPLY": (0x22, "control local", "source:source more:bool entries:list"),
+                   f"mtime_ns:u32 digest:bytes8 {STORED}"),
+    "LIST_REPLY": (0x22, "control local", f"source:source more:bool entries:list {STORED}"),
     "ECHO_REPLY": (0x24, "control local", "answered_by:text8"),
+    "PERSIST_REPLY": (0x26, "control local", "receipts:list"),
+    "ARTIFACTS_REPLY": (0x27, "control local", "more:bool items:list"),
     "SHARE_REPLY": (0x28, "local", "origin:text8 path:bytes16 exists:bool"),
     "FETCH_REPLY": (0x29, "local", "kind:kind source:source atomic:bool bytes:u64 files:u64 resumed:u64 "
-                    "destination:bytes16 skipped:u64 listed:list"),
-    "ERROR": (0x2F, "control local lane", "code:u16 said_by:said_by path:bytes16 message:text16"),
+                    f"destination:bytes16 skipped:u64 listed:list {STORED}"),
+    "ERROR": (0x2F, "control local lane", "code:u16 said_by:said_by path:bytes16 message:text16 "
+              "uncovered:bool?"),
     "CANCEL": (0x30, "control local", "code:u16"),
     "CREDIT": (0x31, "control", "limit:u64"),
     "PROGRESS": (0x32, "local", "bytes_in:u64 bytes_out:u64 entries:u64 waiting:waiting note:text16"),
@@ -64,13 +78,17 @@ MESSAGES = {
     "END": (0x43, "lane", "entries:u64 bytes:u64 skipped:u64"),
     "AGAIN": (0x44, "lane", "pass:u16"),
     "KEEP": (0x45, "lane", "path:bytes16"),
+    "SOURCE": (0x46, "lane", "generation:u64"),
 }
 SESSION = {name for name, (code, _, _) in MESSAGES.items() if code < 0x10}
-LAST = 0x01
+LAST, KEPT = 0x01, 0x02
+FLAGS = {"ENTRY": LAST | KEPT, "CHUNK": LAST}
 
 
-def layout(text):
-    return [tuple(field.split(":")) for field in text.split()]
+def layout(text, fields):
+    """The fields that are there, in order."""
+    named = [field.split(":") for field in text.split()]
+    return [(name, kind.rstrip("?")) for name, kind in named if name in fields or not kind.endswith("?")]
 
 
 def encode_field(name, kind, value):
@@ -94,7 +112,7 @@ def encode_field(name, kind, value):
 
 
 def encode_fields(text, fields):
-    return [atom for name, kind in layout(text) for atom in encode_field(name, kind, fields[name])]
+    return [atom for name, kind in layout(text, fields) for atom in encode_field(name, kind, fields[name])]
 
 
 def atoms(message, fields):
@@ -118,7 +136,7 @@ def frame(message, stream, fields, flags=0, tail=b""):
 def to_json(text, fields):
     """Fields as the vector files write them: README.md, "Field values"."""
     result = {}
-    for name, kind in layout(text):
+    for name, kind in layout(text, fields):
         value = fields[name]
         if kind in ("u64", "i64"):
             value = str(value)

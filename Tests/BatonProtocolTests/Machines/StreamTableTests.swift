@@ -55,7 +55,7 @@ struct StreamTableTests {
 
     @Test("A reply that does not answer the request is unexpected")
     func wrongReply() {
-        for request in [Request.get, .fetch] {
+        for request in [Request.get, .fetch, .persist, .artifacts] {
             var table = table(.dialer)
             _ = table.open(request)
             expectViolation(.unexpectedFrame) { try table.receive(.yes(1)) }
@@ -68,14 +68,31 @@ struct StreamTableTests {
         expectViolation(.badStream) { try table.receive(.yes(stream)) }
     }
 
-    @Test("PROGRESS is for a FETCH that is open")
-    func progress() throws {
+    @Test("PROGRESS is for a FETCH or PERSIST that is open", arguments: [Request.fetch, .persist])
+    func progress(_ request: Request) throws {
         let progress = Progress(bytesIn: 1, bytesOut: 1, entries: 1, waiting: .nothing)
         var table = table(.dialer)
-        _ = table.open(.fetch)
+        _ = table.open(request)
         _ = table.open(.exists)
         #expect(try table.receive(Frame(.progress(progress), stream: 1)) == .progress(1, progress))
         expectViolation(.unexpectedFrame) { try table.receive(Frame(.progress(progress), stream: 3)) }
+    }
+
+    @Test("PERSIST and ARTIFACTS are answered each by its own reply, and take no credit")
+    func keeping() throws {
+        let replies: [(Request, Reply)] = [
+            (.persist, .persist([Receipt(outcome: .missing, path: .root)])),
+            (.artifacts, .artifacts(ArtifactsListing(items: []))),
+        ]
+        for (request, reply) in replies {
+            var table = table(.dialer)
+            _ = table.open(request)
+            #expect(try table.receive(Frame(.reply(reply), stream: 1)) == .replied(1, reply))
+            #expect(table.isIdle)
+            var served = self.table()
+            _ = try served.receive(Frame(.request(request), stream: 1))
+            expectViolation(.unexpectedFrame) { try served.receive(Frame(.credit(2 << 20), stream: 1)) }
+        }
     }
 
     // MARK: The peer's

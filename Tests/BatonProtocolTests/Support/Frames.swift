@@ -20,6 +20,8 @@ extension Request {
     static let exists = Request(.exists, deadline: 1000)
     static let get = Request(.get(GetOptions(credit: Limits.smallestWindow)), deadline: 1000)
     static let fetch = Request(.fetch(Destination()), deadline: 1000)
+    static let persist = Request(.persist(all: false), deadline: 1000)
+    static let artifacts = Request(.artifacts(ArtifactsQuery(.list)), deadline: 1000)
 }
 
 /// The session error that `body` throws must have this code.
