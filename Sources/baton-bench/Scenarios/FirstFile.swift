@@ -18,9 +18,9 @@ func measureFirstFile(on stage: Stage, files: Int, rounds: Int) async throws -> 
             try FileManager.default.createDirectory(at: sink, withIntermediateDirectories: true)
             let begin = ContinuousClock.now
             async let duration = team.command.get("tree-\(size)", to: sink.appending(path: "copy"))
-            let arrival = Task.detached { try arrivalOfFirstFile(in: sink, within: .seconds(60)) }
+            async let arrival = arrivalOfFirstFile(in: sink, within: .seconds(60))
             whole[index].append(try await duration.seconds)
-            first[index].append((try await arrival.value - begin).seconds)
+            first[index].append((try await arrival - begin).seconds)
         }
     }
     return Table(
@@ -32,9 +32,9 @@ func measureFirstFile(on stage: Stage, files: Int, rounds: Int) async throws -> 
         })
 }
 
-/// Blocks a thread and looks as often as it can without taking a processor from those it watches. Once the tree is whole
-/// it has its own name, and no longer the stage's.
-private func arrivalOfFirstFile(in sink: URL, within limit: Duration) throws -> ContinuousClock.Instant {
+/// Looks as often as it can without taking a processor from those it watches. Once the tree is whole it has its own name, and no
+/// longer the stage's.
+private func arrivalOfFirstFile(in sink: URL, within limit: Duration) async throws -> ContinuousClock.Instant {
     let end = ContinuousClock.now + limit
     while ContinuousClock.now < end {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: sink.path)) ?? [] {
@@ -42,7 +42,7 @@ private func arrivalOfFirstFile(in sink: URL, within limit: Duration) throws -> 
             let file = "\(sink.path)/\(name)/\(TreeName.directory(0))/\(TreeName.file(0))"
             if stat(file, &status) == 0, status.st_size > 0 { return .now }
         }
-        usleep(200)
+        try await Task.sleep(for: .microseconds(200))
     }
     throw BenchError("waited \(limit) for the first file of a tree")
 }
