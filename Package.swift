@@ -66,7 +66,8 @@ let package = Package(
 
         // Programs
         .executableTarget(
-            name: "baton-relay", dependencies: ["BatonRelay", "BatonCommandLine", arguments], swiftSettings: strict),
+            name: "baton-relay", dependencies: ["BatonRelay", "BatonCommandLine", arguments, system],
+            swiftSettings: strict),
         .executableTarget(
             name: "baton-agent", dependencies: ["BatonAgent", "BatonCommandLine", arguments, system],
             swiftSettings: strict),

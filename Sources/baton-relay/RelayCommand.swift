@@ -4,7 +4,7 @@ import BatonProtocol
 import BatonRelay
 import BatonTLS
 import BatonTransport
-import Glibc
+import SystemPackage
 
 @main
 struct RelayCommand: AsyncParsableCommand {
@@ -30,6 +30,7 @@ struct RelayCommand: AsyncParsableCommand {
             valueName: "seconds"))
     var drainWithin: Int?
 
+    @OptionGroup var keeping: KeepingOptions
     @OptionGroup var certificates: CertificateOptions
     @OptionGroup var log: LogOptions
 
@@ -43,17 +44,11 @@ struct RelayCommand: AsyncParsableCommand {
         let text = try Fallback.required(listen, flag: "--listen HOST:PORT", "BATON_LISTEN")
         guard let address = RelayAddress(text) else { throw ValidationError("'\(text)' is not HOST:PORT") }
         let store = try Fallback.required(store, flag: "--store DIR", "BATON_STORE")
-        var status = stat()
-        guard mkdir(store, 0o700) == 0 || errno == EEXIST, stat(store, &status) == 0 else {
-            throw BatonError(.cannotCreate, "cannot make the store \(store): \(String(cString: strerror(errno)))")
-        }
-        guard status.st_mode & S_IFMT == S_IFDIR else {
-            throw BatonError(.cannotCreate, "the store \(store) is no directory")
-        }
         let files = try certificates.files()
         let credentials = TLSCredentials(authorities: files.authority, certificate: files.certificate, key: files.key)
         var configuration = Relay.Configuration(
-            address: address, credentials: credentials, bulkThreads: Machine.cores - 1)
+            address: address, credentials: credentials, store: FilePath(store), bulkThreads: Machine.cores - 1)
+        try keeping.apply(to: &configuration.keeping)
         if let seconds = try Fallback.number(drainWithin, flag: "--drain-within", "BATON_DRAIN_WITHIN", in: 0...30) {
             configuration.drainSeconds = Int64(seconds)
         }

@@ -214,6 +214,7 @@ extension RelayLink: SessionDelegate {
         if request.operation == .wait, files.existsInMemory(request.path) == true {
             return session.reply(.exists(true, source: .live), on: stream)
         }
+        if request.operation == .wait { return jobs.addWait(request, session: session, stream: stream) }
         jobs.add(request, session: session, stream: stream, isFromRelay: true)
     }
 

@@ -60,8 +60,10 @@ actor LocalDesk: LoopActor {
 
     private func take(_ request: Request, _ session: Session, _ stream: StreamID) {
         switch request.operation {
-        case .share, .fetch: jobs.add(request, session: session, stream: stream)
-        case .echo where request.origin == nil: passOn(request, session, stream)
+        case .share, .fetch, .persist: jobs.add(request, session: session, stream: stream)
+        case .echo where request.origin == nil, .artifacts: passOn(request, session, stream)
+        case .wait where request.origin == nil || request.origin == work:
+            jobs.addWait(request, session: session, stream: stream)
         default:
             if request.origin == nil || request.origin == work {
                 jobs.add(request, session: session, stream: stream)

@@ -19,11 +19,20 @@ package final class JobList: Sendable {
     private let waitsEnd = Mutex<BatonError?>(nil)
 
     package func add(_ request: Request, session: Session, stream: StreamID, isFromRelay: Bool = false) {
-        let job = Job(request, session: session, stream: stream, isFromRelay: isFromRelay)
-        running.withLock { $0[Key(session: ObjectIdentifier(session), stream: stream)] = job }
-        guard request.operation == .wait else { return queue.push(job) }
+        queue.push(note(request, session, stream, isFromRelay))
+    }
+
+    /// A WAIT, to be taken from ``waits``.
+    package func addWait(_ request: Request, session: Session, stream: StreamID) {
+        let job = note(request, session, stream, false)
         if let error = waitsEnd.withLock({ $0 }) { job.cancel(error) }
         waits.push([job])
+    }
+
+    private func note(_ request: Request, _ session: Session, _ stream: StreamID, _ isFromRelay: Bool) -> Job {
+        let job = Job(request, session: session, stream: stream, isFromRelay: isFromRelay)
+        running.withLock { $0[Key(session: ObjectIdentifier(session), stream: stream)] = job }
+        return job
     }
 
     /// Whoever waits for a path, and whoever comes to wait, is told that there is no use.

@@ -100,6 +100,9 @@ public actor Lane: LoopActor {
     }
 
     private func receive(_ frame: Frame) throws(ProtocolViolation) {
+        if frame.type == .source, side == .relay {
+            throw ProtocolViolation(.unexpectedFrame, "only a relay can say that it answers from its store")
+        }
         let verdict = inbound.withLock { table -> Result<Bool, ProtocolViolation> in
             Result { () throws(ProtocolViolation) in
                 guard table[frame.stream] != nil else {

@@ -1,3 +1,4 @@
+import BatonFiles
 import BatonProtocol
 import BatonTransport
 import NIOCore
@@ -7,31 +8,26 @@ extension Router {
     /// Brings a request to the work that owns the path, or refuses it.
     func route(_ request: Request, from asker: Session, _ stream: StreamID) {
         guard let key = membership.key(of: asker), let member = membership[key] else { return }
-        switch request.operation {
-        case .persist, .artifacts:
-            return refuse(asker, stream, request, .unsupported, "this relay keeps nothing")
-        case .get(let options) where options.base != nil:
-            return refuse(asker, stream, request, .usage, "only a relay can ask for what it lacks")
-        case .get(let options) where options.storedOnly:
-            return refuse(asker, stream, request, .unsupported, "this relay keeps nothing")
-        default: break
-        }
+        if takeForStore(request, from: asker, stream) { return }
         guard let origin = request.origin else {
             if request.operation == .echo { return asker.reply(.echo(by: nil), on: stream) }
             return refuse(
                 asker, stream, request, .usage, "a request to the relay must name the work whose path it means")
         }
         let wait = request.operation == .wait ? HeldWait(request, asker) : nil
-        if let wait, membership[key.sibling(origin)]?.isLeaving != false {
-            return hold(wait, stream, for: key.sibling(origin))
+        let work = key.sibling(origin)
+        if membership[work]?.isLeaving != false {
+            if answerFromStore(request, from: asker, stream) { return }
+            if let wait { return hold(wait, stream, for: work) }
         }
-        guard let owner = membership[key.sibling(origin)] else {
+        guard let owner = membership[work] else {
             return refuse(
                 asker, stream, request, .unreachable,
                 "work '\(origin)' is not connected to the relay, so \(request.reference) is out of reach; start its agent, or try again when it runs"
             )
         }
         guard hasRoom(for: request, from: asker, stream, to: owner.session) else { return }
+        if let wait, store.covers(request.path, of: work.artifactOwner) { return probe(wait, stream, owner.session) }
         guard case .get(var options) = request.operation else {
             return forward(request, to: owner.session, from: asker, stream, transfer: nil, wait: wait)
         }
@@ -55,7 +51,7 @@ extension Router {
         var onward = request
         options.credit = window
         onward.operation = .get(options)
-        forward(onward, to: owner.session, from: asker, stream, transfer: transfer)
+        forward(onward, to: owner.session, from: asker, stream, transfer: transfer, asked: request)
     }
 
     /// Refuses a request of one who has too many under way with the same owner.
@@ -69,14 +65,15 @@ extension Router {
         return false
     }
 
+    /// - Parameter asked: what the asker has said, if that is not `request` itself.
     func forward(
         _ request: Request, to owner: Session, from asker: Session, _ stream: StreamID, transfer: Transfer?,
-        wait: HeldWait? = nil
+        wait: HeldWait? = nil, asked: Request? = nil
     ) {
         let routeKey = RouteKey(asker: ObjectIdentifier(asker), stream: stream)
         let reserved = owner.assumeIsolated { session in
             session.reserve(for: request) { event in
-                self.assumeIsolated { $0.answer(event, to: asker, routeKey, request) }
+                self.assumeIsolated { $0.answer(event, to: asker, routeKey, asked ?? request) }
             }
         }
         routes[routeKey] = Route(
@@ -106,6 +103,8 @@ extension Router {
         switch event {
         case .progress: break
         case .report(let report): passOn(report, to: asker, routeKey)
+        case .reply(.error(let error)) where error.isUncovered && route.wait == nil:
+            answerInstead(of: error, request, to: asker, routeKey, route.transfer)
         case .reply(.error(let error)): fail(routeKey, asker, route.transfer, error)
         case .reply(let reply):
             remove(routeKey)
@@ -127,7 +126,7 @@ extension Router {
         asker.send(report, on: routeKey.stream)
     }
 
-    private func fail(_ routeKey: RouteKey, _ asker: Session, _ transfer: Transfer?, _ error: BatonError) {
+    func fail(_ routeKey: RouteKey, _ asker: Session, _ transfer: Transfer?, _ error: BatonError) {
         guard let transfer else {
             remove(routeKey)
             return asker.reply(.error(error), on: routeKey.stream)

@@ -47,7 +47,7 @@ extension Router {
         for (routeKey, wait) in waitingRoom.leave(allFor: work) { passOn(wait, routeKey.stream, to: owner) }
     }
 
-    private func passOn(_ wait: HeldWait, _ stream: StreamID, to owner: Session) {
+    func passOn(_ wait: HeldWait, _ stream: StreamID, to owner: Session) {
         let left = (wait.until - .now()).nanoseconds / 1_000_000
         guard left > 0 else { return miss(wait, stream) }
         guard hasRoom(for: wait.request, from: wait.asker, stream, to: owner) else { return }

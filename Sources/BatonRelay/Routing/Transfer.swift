@@ -54,6 +54,12 @@ final class Transfer: Sendable {
         lane?.redirect(stream, .discard)
     }
 
+    /// The owner has ended it before it began, and another answers the asker.
+    func forget() {
+        let (lane, stream) = owner.withLock { ($0.lane, $0.stream) }
+        lane?.forget(stream)
+    }
+
     /// The owner has answered with an error instead, or is gone.
     func fail(_ error: BatonError) {
         let (lane, stream) = owner.withLock { ($0.lane, $0.stream) }

@@ -1,5 +1,7 @@
+import BatonFiles
 import BatonProtocol
 import BatonTLS
+import BatonTransfer
 import BatonTransport
 import Logging
 import NIOCore
@@ -9,6 +11,9 @@ import NIOCore
 actor Router: LoopActor {
     nonisolated let loop: any EventLoop
     private nonisolated let loops: EventLoops
+    nonisolated let store: any ArtifactStore
+    /// What the store has been asked.
+    nonisolated let jobs: JobList
     private nonisolated let software: String
     private nonisolated let logger: Logger
 
@@ -25,7 +30,12 @@ actor Router: LoopActor {
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
     /// - Parameter firstEpoch: higher than any that an earlier run of this relay gave out.
-    init(loops: EventLoops, windowMemory: UInt64, firstEpoch: UInt64, software: String, logger: Logger) {
+    init(
+        loops: EventLoops, store: any ArtifactStore, jobs: JobList, windowMemory: UInt64, firstEpoch: UInt64,
+        software: String, logger: Logger
+    ) {
+        self.store = store
+        self.jobs = jobs
         loop = loops.control
         self.loops = loops
         self.software = software
@@ -68,6 +78,10 @@ actor Router: LoopActor {
                 .versionMismatch, "this relay speaks version \(Limits.version), you speak \(hello.version)")
         }
         guard !isDraining else { throw ProtocolViolation(.shutdown, "this relay is shutting down; try again") }
+        guard store.fence(key.artifactOwner, epoch: lastEpoch + 1) else {
+            let message = "what the older agent of '\(key.work)' leaves behind is being published; try again"
+            throw ProtocolViolation(.shutdown, message)
+        }
         lastEpoch += 1
         let peer = SessionPeer(
             app: key.app, work: key.work, epoch: lastEpoch,
@@ -201,6 +215,7 @@ extension Router: SessionDelegate {
 
     nonisolated func session(_ session: Session, cancelled stream: StreamID, because code: ErrorCode) {
         assumeIsolated { router in
+            if router.jobs.cancel(stream, of: session, because: code) { return }
             let routeKey = RouteKey(asker: ObjectIdentifier(session), stream: stream)
             guard let route = router.routes[routeKey], route.wait == nil else {
                 return router.cancelWait(routeKey, of: session, because: code)
@@ -221,6 +236,7 @@ extension Router: SessionDelegate {
     }
 
     nonisolated func sessionEnded(_ session: Session, _ error: BatonError) {
+        jobs.cancelAll(of: session)
         assumeIsolated { router in
             guard router.membership.key(of: session) != nil else { return }
             router.logger.info("a work has gone: \(error.message)", metadata: router.metadata(session))
