@@ -99,6 +99,9 @@ public protocol IncomingGeneration: AnyObject {
     /// - Throws: ``BatonError`` `interrupted` if a newer session of the owner has come; `noSpace`, `unsupported`, `permission`.
     func publish(checkpoint: () throws(BatonError) -> Void) throws(BatonError) -> Receipt
 
+    /// The same failure of ``writer``, as whoever persists can understand it: without names on the relay's disk.
+    func explained(_ error: BatonError) -> BatonError
+
     /// Leaves what has come to a later put of the same path, also after a failure; gives up if that could not go on with it.
     func keepPartial()
 

@@ -1,5 +1,3 @@
-public import BatonProtocol
-
 /// How much of what works leave behind is kept, and for how long.
 public struct KeepingPolicy: Sendable {
     /// Newest good generations of each path that are kept; at least 1.

@@ -6,13 +6,22 @@ import SystemPackage
 extension LocalArtifactStore {
     public func sweep() -> StoreSweep {
         var sweep = StoreSweep()
-        let policy = policy
-        let now = now()
-        let victims = index.withLock { $0.surplus(policy, now: now) }
-        for victim in victims { remove(victim, into: &sweep) }
         sweepPartial(into: &sweep)
+        // Found on a copy, so that nobody waits for it.
+        let index = index.withLock { $0 }
+        for victim in index.surplus(policy, now: now()) { remove(victim, into: &sweep) }
         emptyTrash(into: &sweep)
         return sweep
+    }
+
+    /// Takes from their shelves what a new generation displaces; its content goes with the next sweep.
+    func retire(for key: ShelfKey) {
+        var sweep = StoreSweep()
+        let index = index.withLock { $0 }
+        for victim in index.surplus(of: key, policy, now: now()) { remove(victim, into: &sweep) }
+        guard self.index.withLock({ $0.isOver(policy, key.owner.appKey) }) else { return }
+        let rest = self.index.withLock { $0 }
+        for victim in rest.surplus(policy, now: now()) { remove(victim, into: &sweep) }
     }
 
     public func remove(
@@ -91,22 +100,26 @@ extension LocalArtifactStore {
     }
 
     /// Removes partial data that is too old, or that takes the place of what is kept.
-    private func sweepPartial(into sweep: inout StoreSweep) {
+    ///
+    /// - Parameter all: however young it is.
+    func sweepPartial(all: Bool = false, into sweep: inout StoreSweep) {
         let policy = policy
-        let isOver = index.withLock { index in
-            policy.bytes.map { index.usage(of: nil) > $0 } ?? false
-                || policy.bytesPerApp.map { quota in
-                    index.incoming.values.contains { $0.app.map { index.usage(of: $0) > quota } ?? false }
-                } ?? false
+        for (name, partial) in folder.partialData() {
+            let isTaken = index.withLock { index in
+                guard let incoming = index.incoming[name], !incoming.isActive else { return false }
+                let isOver = incoming.app.map { index.isOver(policy, $0) } ?? policy.bytes.map { index.usage(of: nil) > $0 } ?? false
+                guard all || isOver || partial.age > StoreScan.partialAge else { return false }
+                // Nobody goes on with it from here on.
+                index.setIncoming(name, StoreIndex.Incoming(app: incoming.app, bytes: incoming.bytes, isActive: true))
+                return true
+            }
+            guard isTaken else { continue }
+            var report = SweepReport()
+            folder.work.sweep(partial.stage, into: &report)
+            sweep.left += report.left.map { Escaping.printable($0.bytes) }
+            _ = try? folder.incoming.removeTree(FileName(name.utf8))
+            index.withLock { $0.setIncoming(name, nil) }
         }
-        folder.work.trimPartialStages(age: StoreScan.partialAge, to: isOver ? 0 : .max)
-        let left = folder.partialData()
-        let gone = index.withLock { index in
-            let gone = index.incoming.filter { !$0.value.isActive && left[$0.key] == nil }.map(\.key)
-            for name in gone { index.setIncoming(name, nil) }
-            return gone
-        }
-        for name in gone { try? folder.incoming.removeDirectory(FileName(name.utf8)) }
     }
 }
 
@@ -180,36 +193,44 @@ extension LocalArtifactStore {
         guard let id else { throw .nothingStored(path, generation) }
         let lease = GenerationLease(id, in: self)
         defer { withExtendedLifetime(lease) {} }
-        let damage = try check(key, generation, checkpoint)
+        let outcome = try check(key, generation, checkpoint)
         let item = index.withLock { index -> ArtifactItem? in
-            _ = index.change(key, generation) { $0.damage = damage }
+            _ = index.change(key, generation) { record in
+                switch outcome {
+                case .success(let facts): record = GenerationRecord(facts, id: record.id, isPinned: record.isPinned)
+                case .failure(let damage): record.damage = damage.what
+                }
+            }
             return index[key]?.items(path).first { $0.generation == generation }
         }
         guard let item else { throw .nothingStored(path, generation) }
         return item
     }
 
-    /// - Returns: what is wrong with a generation; also noted beside it.
+    /// Reads all of a generation, and notes beside it what is wrong with it.
     private func check(
         _ key: ShelfKey, _ number: UInt64, _ checkpoint: () throws(BatonError) -> Void
-    ) throws(BatonError) -> String? {
+    ) throws(BatonError) -> Result<GenerationFacts, Damage> {
         let directory: Descriptor?
         do throws(Errno) {
             directory = try folder.shelf(key)?.directory(FileName(String(number).utf8))
         } catch {
-            return "cannot be opened: \(error)"
+            return .failure(Damage("cannot be opened: \(error)"))
         }
         guard let directory else { throw .nothingStored(key.path, number) }
         var check = GenerationCheck(directory, hidden: folder.hidden, depth: .content)
-        var damage: String?
-        if case .failure(let found) = try check.run(shelf: key, number: number, checkpoint: checkpoint) {
-            damage = found.what
-        }
-        do throws(Errno) { try directory.setMark(GenerationNames.damaged, damage.map { Array($0.utf8) }) } catch {
+        let outcome = try check.run(shelf: key, number: number, checkpoint: checkpoint)
+        do throws(Errno) {
+            switch outcome {
+            case .success:
+                if directory.has(GenerationNames.damaged) { try directory.setMark(GenerationNames.damaged, nil) }
             // What cannot be noted is known until the store is opened again.
-            if damage == nil { throw .keeping(key, error) }
+            case .failure(let damage): try? directory.setMark(GenerationNames.damaged, Array(damage.what.utf8))
+            }
+        } catch {
+            throw .keeping(key, error)
         }
-        return damage
+        return outcome
     }
 }
 

@@ -29,6 +29,10 @@ extension LocalArtifactStore {
     /// - Parameter removing: older generations go if they make the room that is lacking: if not, none does.
     /// - Throws: ``BatonError`` `noSpace`
     func checkDisk(for bytes: UInt64, of key: ShelfKey, removing: Bool) throws(BatonError) {
+        guard try lackingOnDisk(bytes, of: key) > 0 else { return }
+        var sweep = StoreSweep()
+        sweepPartial(all: true, into: &sweep)
+        emptyTrash(into: &sweep)
         let lacking = try lackingOnDisk(bytes, of: key)
         guard lacking > 0 else { return }
         let (victims, rest) = index.withLock { index in
@@ -36,7 +40,6 @@ extension LocalArtifactStore {
             return trial.relieve(nil, by: lacking, first: key)
         }
         if removing, rest == 0 {
-            var sweep = StoreSweep()
             for victim in victims { remove(victim, into: &sweep) }
             emptyTrash(into: &sweep)
             if try lackingOnDisk(bytes, of: key) == 0 { return }

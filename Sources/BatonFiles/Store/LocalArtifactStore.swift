@@ -7,9 +7,6 @@ public import SystemPackage
 /// What is looked up is looked up in memory (``StoreIndex``); what changes a shelf changes the disk first, then the index, but
 /// for removals, which take a generation out of the index first: so nothing is given out that is not whole on the disk.
 public final class LocalArtifactStore: ArtifactStore {
-    /// What was found when it was opened.
-    public let report: StoreReport
-
     let folder: StoreFolder
     let policy: KeepingPolicy
     let now: @Sendable () -> Timestamp
@@ -22,18 +19,27 @@ public final class LocalArtifactStore: ArtifactStore {
     /// Opens a store, or makes one, and compares every generation in it with its manifest.
     ///
     /// - Throws: ``BatonError`` `busy` if another relay has it; `permission`, `cannotCreate` or `noSpace`.
-    public convenience init(root: FilePath, policy: KeepingPolicy = KeepingPolicy()) throws(BatonError) {
-        try self.init(root: root, policy: policy, calls: FileSystemCalls()) { .now }
+    public static func open(
+        at root: FilePath, policy: KeepingPolicy = KeepingPolicy()
+    ) throws(BatonError) -> (LocalArtifactStore, StoreReport) {
+        try open(at: root, policy: policy, calls: FileSystemCalls()) { .now }
     }
 
-    init(
-        root: FilePath, policy: KeepingPolicy, calls: FileSystemCalls, now: @escaping @Sendable () -> Timestamp
-    ) throws(BatonError) {
-        folder = try StoreFolder(root: root)
+    static func open(
+        at root: FilePath, policy: KeepingPolicy, calls: FileSystemCalls, now: @escaping @Sendable () -> Timestamp
+    ) throws(BatonError) -> (LocalArtifactStore, StoreReport) {
+        let folder = try StoreFolder(root: root)
         var scan = StoreScan(folder)
         try scan.run()
-        report = scan.report
-        index = Mutex(scan.index)
+        return (LocalArtifactStore(folder, scan.index, policy, calls, now), scan.report)
+    }
+
+    private init(
+        _ folder: StoreFolder, _ index: StoreIndex, _ policy: KeepingPolicy, _ calls: FileSystemCalls,
+        _ now: @escaping @Sendable () -> Timestamp
+    ) {
+        self.folder = folder
+        self.index = Mutex(index)
         self.policy = policy
         self.calls = calls
         self.now = now
@@ -60,7 +66,7 @@ public final class LocalArtifactStore: ArtifactStore {
             }
             guard let (shelf, record) = found else { return nil }
             let lease = GenerationLease(record.id, in: self)
-            if let tree = try StoredTree(path, shelf: shelf, record: record, lease: lease, folder: folder) { return tree }
+            if let tree = try StoredTree(shelf: shelf, record: record, lease: lease, folder: folder) { return tree }
         }
         throw BatonError(.busy, "what is stored of '\(path)' is being removed: try again", path: path)
     }

@@ -31,11 +31,10 @@ extension LocalIncoming {
         // As it is on the disk.
         let new = finished.held[finished.header.generation] ?? 0
         try store.setIncoming(new, of: key)
-        do throws(BatonError) { _ = try writer.publish() } catch {
-            throw error.code == .noSpace ? .keeping(key, Errno.noSpace) : error
-        }
+        do throws(BatonError) { _ = try writer.publish() } catch { throw explained(error) }
         try putOnShelf(finished)
         finish()
+        store.retire(for: key)
         return Receipt(
             outcome: .stored, path: key.path, generation: finished.header.generation, stamp: finished.header.stamp,
             digest: finished.totals.digest, files: finished.totals.files, bytes: finished.totals.bytes, sent: sent)
@@ -53,7 +52,7 @@ extension LocalIncoming {
         of tree: TreeWriter.WholeTree, _ checkpoint: () throws(BatonError) -> Void
     ) throws(FileFault) -> Finished {
         let header = Manifest.Header(
-            owner: key.owner, reference: writer.source, generation: (store.index.withLock { $0[key]?.last } ?? 0) + 1,
+            owner: key.owner, reference: source, generation: (store.index.withLock { $0[key]?.last } ?? 0) + 1,
             stamp: UInt64.random(in: 1 ... .max), created: store.now(), epoch: claim.epoch)
         Moment.beforeManifest()
         let directory = try directory
@@ -147,7 +146,7 @@ extension LocalIncoming {
 
     private func putOnShelf(_ finished: Finished) throws(BatonError) {
         let number = finished.header.generation
-        let result = store.shelving.withLock { _ -> Result<Void, BatonError> in
+        let result = store.shelving.withLock { _ -> Result<Descriptor, BatonError> in
             do throws(Errno) {
                 let shelf = try store.folder.makeShelf(key)
                 guard store.index.withLock({ $0.beginPublishing(key.owner, claim.epoch) }) else {
@@ -159,14 +158,18 @@ extension LocalIncoming {
                     FileName(key.incomingName.utf8), to: shelf, as: FileName(String(number).utf8))
                 Moment.afterGeneration()
                 enter(finished)
-                try store.calls.synchronize(shelf)
-                try store.calls.synchronize(store.folder.incoming)
-                return .success(())
+                return .success(shelf)
             } catch {
                 return .failure(.keeping(key, error))
             }
         }
-        try result.get()
+        let shelf = try result.get()
+        do throws(Errno) {
+            try store.calls.synchronize(shelf)
+            try store.calls.synchronize(store.folder.incoming)
+        } catch {
+            throw .keeping(key, error)
+        }
     }
 
     private func enter(_ finished: Finished) {

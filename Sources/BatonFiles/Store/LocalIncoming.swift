@@ -23,16 +23,23 @@ final class ShelfClaim: Sendable {
     let store: LocalArtifactStore
     /// What the new generation may share files with.
     let base: GenerationRecord?
-    private let lease: GenerationLease?
-    /// Bytes that are counted for what comes.
-    private let reserved: Mutex<UInt64>
+
+    private struct Held {
+        /// Of the base.
+        var lease: GenerationLease?
+        /// Bytes that are counted for what comes.
+        var bytes: UInt64
+        var isReleased = false
+    }
+
+    private let held: Mutex<Held>
     /// They are looked for in steps of so many.
     private static let step: UInt64 = 16 << 20
 
     init(_ key: ShelfKey, epoch: UInt64, store: LocalArtifactStore) throws(BatonError) {
         let result = store.index.withLock { index -> Result<(GenerationRecord?, UInt64), BatonError> in
             guard index.isCurrent(key.owner, epoch) else { return .failure(.fenced(key.path)) }
-            guard index[key]?.isBusy != true else {
+            guard index[key]?.isBusy != true, index.incoming[key.incomingName]?.isActive != true else {
                 return .failure(
                     BatonError(.busy, "'\(key.path)' is being persisted already: wait for that", path: key.path))
             }
@@ -49,23 +56,33 @@ final class ShelfClaim: Sendable {
         self.epoch = epoch
         self.store = store
         self.base = base
-        lease = base.map { GenerationLease($0.id, in: store) }
-        reserved = Mutex(partial)
+        held = Mutex(Held(lease: base.map { GenerationLease($0.id, in: store) }, bytes: partial))
     }
 
-    deinit {
+    deinit { release(leaving: held.withLock { $0.bytes }) }
+
+    /// Others may put on the shelf again.
+    ///
+    /// - Parameter bytes: partial data that is left, if any is.
+    func release(leaving bytes: UInt64) {
+        let (isFirst, lease) = held.withLock { held in
+            defer { (held.isReleased, held.lease) = (true, nil) }
+            return (!held.isReleased, held.lease)
+        }
+        guard isFirst else { return }
         let key = key
-        let left = folderIsEmpty
+        let left: StoreIndex.Incoming? =
+            folderIsGone ? nil : StoreIndex.Incoming(app: key.owner.appKey, bytes: bytes, isActive: false)
         store.index.withLock { index in
             index.change(key) { $0.isBusy = false }
-            guard var incoming = index.incoming[key.incomingName] else { return }
-            incoming.isActive = false
-            index.setIncoming(key.incomingName, left ? nil : incoming)
+            index.setIncoming(key.incomingName, left)
         }
+        // Only now: what it holds must not change as long as it is the base.
+        withExtendedLifetime(lease) {}
     }
 
     /// Takes away the directory of what comes, if nothing is left in it.
-    private var folderIsEmpty: Bool {
+    private var folderIsGone: Bool {
         do throws(Errno) {
             try store.folder.incoming.removeDirectory(FileName(key.incomingName.utf8))
             return true
@@ -78,25 +95,27 @@ final class ShelfClaim: Sendable {
     ///
     /// - Throws: ``BatonError`` `noSpace`
     func reserve(_ bytes: UInt64) throws(BatonError) {
-        guard bytes > reserved.withLock({ $0 }) else { return }
+        guard bytes > reserved else { return }
         let ahead = bytes.addingReportingOverflow(ShelfClaim.step)
         do throws(BatonError) {
             try store.setIncoming(ahead.overflow ? bytes : ahead.partialValue, of: key)
-            reserved.withLock { $0 = ahead.overflow ? bytes : ahead.partialValue }
+            held.withLock { $0.bytes = ahead.overflow ? bytes : ahead.partialValue }
         } catch {
             // There may be room for just what comes.
             try store.setIncoming(bytes, of: key)
-            reserved.withLock { $0 = bytes }
+            held.withLock { $0.bytes = bytes }
         }
     }
 
     /// The same while it comes: the disk is looked at, too.
     func reserveComing(_ bytes: UInt64) throws(BatonError) {
-        let before = reserved.withLock { $0 }
+        let before = reserved
         guard bytes > before else { return }
         try reserve(bytes)
-        try store.checkDisk(for: reserved.withLock { $0 } - before, of: key, removing: false)
+        try store.checkDisk(for: bytes - before, of: key, removing: false)
     }
+
+    private var reserved: UInt64 { held.withLock { $0.bytes } }
 
     /// - Throws: `interrupted` if a newer session of the owner has come.
     func checkFence() throws(BatonError) {
@@ -115,6 +134,8 @@ extension BatonError {
 final class LocalIncoming: IncomingGeneration {
     let writer: TreeWriter
     let claim: ShelfClaim
+    /// What it is a copy of.
+    let source: Reference
     /// The directory of the base, which keeps its files at hand even if it is removed meanwhile.
     let baseDirectory: Descriptor?
     private var isOver = false
@@ -127,6 +148,7 @@ final class LocalIncoming: IncomingGeneration {
 
     init(_ claim: ShelfClaim, source: Reference, attributes: Bool) throws(BatonError) {
         self.claim = claim
+        self.source = source
         let folder = claim.store.folder
         let path = folder.incomingPath(claim.key)
         var order = TreeWriter.Order(source: source, attributes: attributes, durable: true)
@@ -149,7 +171,7 @@ final class LocalIncoming: IncomingGeneration {
                 destination: path.appending("content"), overwrite: false, folder: folder.work, order: order,
                 limits: TreeLimits(), calls: claim.store.calls)
         } catch {
-            throw error.code == .noSpace ? .keeping(claim.key, Errno.noSpace) : error
+            throw error.code == .noSpace ? .keeping(claim.key, .noSpace) : error
         }
         try claim.reserve(writer.progress.bytes)
     }
@@ -158,16 +180,16 @@ final class LocalIncoming: IncomingGeneration {
 
     func discard() {
         guard !isOver else { return }
-        isOver = true
-        writer.discard()
-        removeRest()
+        finish()
     }
 
     func keepPartial() {
         guard !isOver, !isTooLarge else { return discard() }
         isOver = true
+        let bytes = writer.progress.bytes
         writer.keepPartial(partialBytes: .max)
         removeRest()
+        claim.release(leaving: bytes)
     }
 
     /// Takes away all but partial data.
@@ -192,5 +214,13 @@ final class LocalIncoming: IncomingGeneration {
         isOver = true
         writer.discard()
         removeRest()
+        claim.release(leaving: 0)
+    }
+
+    func explained(_ error: BatonError) -> BatonError {
+        switch error.code {
+        case .noSpace where error.path != key.path: .keeping(key, .noSpace)
+        default: error
+        }
     }
 }

@@ -1,11 +1,9 @@
 public import BatonProtocol
 import SystemPackage
 
-/// A generation as the answer to requests for one path at or below its declared path. What it reads stays as long as this does, also
+/// A generation as the answer to requests for its declared path and what lies below it. What it reads stays as long as this does, also
 /// when the generation is removed. Blocking.
 public final class StoredTree: Sendable {
-    /// As it was asked for.
-    public let path: PathName
     /// The declared path that the generation is of.
     public let declared: PathName
     public let generation: UInt64
@@ -18,9 +16,8 @@ public final class StoredTree: Sendable {
 
     /// - Returns: `nil` if the generation is not there any more.
     init?(
-        _ path: PathName, shelf: ShelfKey, record: GenerationRecord, lease: GenerationLease, folder: StoreFolder
+        shelf: ShelfKey, record: GenerationRecord, lease: GenerationLease, folder: StoreFolder
     ) throws(BatonError) {
-        self.path = path
         self.lease = lease
         declared = shelf.path
         generation = record.number
@@ -32,17 +29,17 @@ public final class StoredTree: Sendable {
         } catch .noSuchFileOrDirectory {
             return nil
         } catch {
-            throw .reading(path, error)
+            throw .reading(shelf.path, error)
         }
     }
 
     /// Who answers.
     public var source: AnswerSource { .stored(generation: generation) }
 
-    /// What the path leads to. Links are followed as long as they stay in the generation.
-    private func resolve() throws(BatonError) -> Place {
-        let rest = path.relative(to: declared) ?? .root
+    /// What `path` leads to. Links are followed as long as they stay in the generation.
+    private func resolve(_ path: PathName) throws(BatonError) -> Place {
         do throws(Errno) {
+            let rest = try below(path)
             let descriptor = rest.isRoot ? content : try content.place(beneath: FileName(rest.bytes))
             return Place(descriptor: descriptor, path: path, status: try descriptor.status())
         } catch .improperLink {
@@ -53,12 +50,18 @@ public final class StoredTree: Sendable {
         }
     }
 
-    /// Whether there is something at the path.
+    /// What is left of a path below the declared one.
+    private func below(_ path: PathName) throws(Errno) -> PathName {
+        guard let rest = path.relative(to: declared) else { throw .noSuchFileOrDirectory }
+        return rest
+    }
+
+    /// Whether there is something at `path`.
     ///
     /// - Throws: ``BatonError`` `notShared`
-    public func exists() throws(BatonError) -> Bool {
+    public func exists(_ path: PathName) throws(BatonError) -> Bool {
         do throws(BatonError) {
-            _ = try resolve()
+            _ = try resolve(path)
             return true
         } catch {
             if error.code == .notFound { return false }
@@ -66,14 +69,14 @@ public final class StoredTree: Sendable {
         }
     }
 
-    /// Kind, size and times of what the path leads to. Sizes and digests come from the manifest: no file is read.
+    /// Kind, size and times of what `path` leads to. Sizes and digests come from the manifest: no file is read.
     ///
     /// - Parameter checkpoint: called before each entry; what it throws ends the counting (a deadline).
     /// - Throws: ``BatonError`` `notFound`, `notShared`; `corrupt` if the generation is not what its manifest says.
     public func stat(
-        digest: Bool, checkpoint: () throws(BatonError) -> Void = {}
+        _ path: PathName, digest: Bool, checkpoint: () throws(BatonError) -> Void = {}
     ) throws(BatonError) -> PathStatus {
-        let place = try resolve()
+        let place = try resolve(path)
         do throws(FileFault) {
             var reader = try ManifestReader(manifest)
             let top = try entryPath(of: place, &reader)
@@ -90,47 +93,47 @@ public final class StoredTree: Sendable {
             if digest { status.digest = sums.finish() }
             return status
         } catch {
-            throw damaged(error)
+            throw damaged(error, path)
         }
     }
 
     /// As ``SharedFiles/list(_:after:limit:)``.
-    public func list(after: [UInt8], limit: UInt16) throws(BatonError) -> Listing {
-        var listing = try resolve().list(after: after, limit: limit, hidden: hidden)
+    public func list(_ path: PathName, after: [UInt8], limit: UInt16) throws(BatonError) -> Listing {
+        var listing = try resolve(path).list(after: after, limit: limit, hidden: hidden)
         listing.source = source
         return listing
     }
 
-    /// Begins to read what the path leads to, for the stream of a GET. Entries have the versions that they had at their origin, so
+    /// Begins to read what `path` leads to, for the stream of a GET. Entries have the versions that they had at their origin, so
     /// that what came from there can be gone on with.
     public func open(
-        stream: StreamID, order: TreeReader.Order = TreeReader.Order()
+        _ path: PathName, stream: StreamID, order: TreeReader.Order = TreeReader.Order()
     ) throws(BatonError) -> sending TreeReader {
-        try open(stream: stream, order: order, clock: ReaderClock())
+        try open(path, stream: stream, order: order, clock: ReaderClock())
     }
 
     func open(
-        stream: StreamID, order: TreeReader.Order, clock: ReaderClock
+        _ path: PathName, stream: StreamID, order: TreeReader.Order, clock: ReaderClock
     ) throws(BatonError) -> sending TreeReader {
         var order = order
         order.recorded = { () throws(BatonError) in
-            let place = try self.resolve()
+            let place = try self.resolve(path)
             do throws(FileFault) {
                 var reader = try ManifestReader(self.manifest)
                 let top = try self.entryPath(of: place, &reader)
                 return ManifestVersions(reader, top: top)
             } catch {
-                throw self.damaged(error)
+                throw self.damaged(error, path)
             }
         }
         return try TreeReader(stream: stream, order: order, hidden: hidden, clock: clock) { () throws(BatonError) in
-            try self.resolve()
+            try self.resolve(path)
         }
     }
 
     /// Under which path the manifest has what was resolved.
     private func entryPath(of place: Place, _ reader: inout ManifestReader) throws(FileFault) -> PathName {
-        let rest = path.relative(to: declared) ?? .root
+        let rest = try faulting { () throws(Errno) in try below(place.path) }
         // The manifest knows no path that leads through a link.
         if let entry = try reader.entry(at: rest), entry.kind != .symbolicLink { return rest }
         // Being removed, the generation may move in this moment.
@@ -145,7 +148,7 @@ public final class StoredTree: Sendable {
         throw .changed
     }
 
-    private func damaged(_ fault: FileFault) -> BatonError {
+    private func damaged(_ fault: FileFault, _ path: PathName) -> BatonError {
         guard case .stopped(let error) = fault, error.code == .corrupt else { return .reading(path, fault) }
         return BatonError(
             .corrupt, "generation \(generation) of '\(declared)' is damaged in the store: \(error.message)", path: path)

@@ -13,7 +13,7 @@ struct ManifestDigest {
     private var open: [Open] = []
     private var top: PathName?
     private var whole: [UInt8] = []
-    /// Files outside of which further names were met.
+    /// Files outside of the top of which further names were met.
     private var outside: Set<[UInt8]> = []
 
     /// Regular files, hard links once.

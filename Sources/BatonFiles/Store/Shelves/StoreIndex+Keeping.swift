@@ -11,16 +11,9 @@ extension StoreIndex {
     /// What the policy does not keep any more, at this time: more generations than it says, those that are too old, and older ones
     /// that do not fit. Never what is pinned, read, or damaged, and for want of space never the newest good one of a path.
     func surplus(_ policy: KeepingPolicy, now: Timestamp) -> [Victim] {
-        var victims: [Victim] = []
-        for (key, shelf) in all {
-            let good = shelf.records.filter { $0.damage == nil }
-            for (index, record) in good.enumerated() {
-                let isOld = policy.timeToLive.map { record.confirmed.isOlder(than: $0, at: now) } ?? false
-                guard isOld || index < good.count - policy.generations, mayGo(record) else { continue }
-                victims.append(Victim(key: key, number: record.number))
-            }
-        }
         var rest = self
+        var victims: [Victim] = []
+        for (key, _) in all { victims += surplus(of: key, policy, now: now) }
         for victim in victims { rest.drop(victim) }
         for app in Set(all.map(\.key.owner.appKey)) {
             guard let quota = policy.bytesPerApp else { break }
@@ -30,6 +23,20 @@ extension StoreIndex {
             victims += rest.relieve(nil, by: rest.usage(of: nil).excess(over: quota), first: nil).victims
         }
         return victims
+    }
+
+    /// The same of one path, but for want of space.
+    func surplus(of key: ShelfKey, _ policy: KeepingPolicy, now: Timestamp) -> [Victim] {
+        let good = self[key]?.records.filter { $0.damage == nil } ?? []
+        return good.enumerated().compactMap { index, record in
+            let isOld = policy.timeToLive.map { record.confirmed.isOlder(than: $0, at: now) } ?? false
+            guard isOld || index < good.count - policy.generations, mayGo(record) else { return nil }
+            return Victim(key: key, number: record.number)
+        }
+    }
+
+    func isOver(_ policy: KeepingPolicy, _ app: AppKey) -> Bool {
+        policy.bytes.map { usage(of: nil) > $0 } ?? false || policy.bytesPerApp.map { usage(of: app) > $0 } ?? false
     }
 
     private func mayGo(_ record: GenerationRecord) -> Bool {

@@ -30,6 +30,9 @@ struct Shelf {
 
     var newestGood: GenerationRecord? { records.last { $0.damage == nil } }
 
+    /// There is nothing to be known of it.
+    fileprivate var isBlank: Bool { records.isEmpty && last == 0 && !isBusy }
+
     /// Bytes on the disk, what generations share counted once.
     var held: UInt64 { Shelf.held(records) }
 
@@ -80,9 +83,11 @@ struct StoreIndex {
         var shelf = self[key] ?? Shelf()
         let before = shelf.held
         let result = body(&shelf)
-        shelves[key.owner, default: [:]][key.path] = shelf
+        shelves[key.owner, default: [:]][key.path] = shelf.isBlank ? nil : shelf
+        if shelves[key.owner]?.isEmpty ?? false { shelves[key.owner] = nil }
         let rest = (shelved[key.owner.appKey] ?? 0).subtractingReportingOverflow(before).partialValue
-        shelved[key.owner.appKey] = rest.addingReportingOverflow(shelf.held).partialValue
+        let bytes = rest.addingReportingOverflow(shelf.held).partialValue
+        shelved[key.owner.appKey] = bytes > 0 ? bytes : nil
         return result
     }
 

@@ -136,14 +136,17 @@ struct StoreScan {
     /// Keeps partial data that a later put can go on with, as ``TreeWriter`` left it, and removes all else.
     private mutating func sweepIncoming() {
         _ = folder.work.sweep(partialAge: StoreScan.partialAge, partialBytes: .max)
-        for (name, bytes) in folder.partialData() {
+        for (name, partial) in folder.partialData() {
+            let bytes = partial.size(in: folder.work)
             index.setIncoming(name, StoreIndex.Incoming(app: nil, bytes: bytes, isActive: false))
             report.partial += 1
         }
         for name in folder.incoming.names() {
             let text = String(decoding: name.bytes, as: UTF8.self)
             if index.incoming[text] != nil {
-                if let directory = try? folder.incoming.directory(name) { try? directory.removeTree(GenerationNames.manifest) }
+                if let directory = try? folder.incoming.directory(name) {
+                    _ = try? directory.removeTree(GenerationNames.manifest)
+                }
                 continue
             }
             do throws(FileFault) { try folder.incoming.removeTree(name) } catch {
@@ -154,13 +157,13 @@ struct StoreScan {
 }
 
 extension StoreFolder {
-    /// Partial data by the name of the directory in `incoming` in which it lies, and how much it is.
-    func partialData() -> [String: UInt64] {
-        var found: [String: UInt64] = [:]
+    /// Partial data that nobody receives now, by the name of the directory in `incoming` in which it lies.
+    func partialData() -> [String: PartialStage] {
+        var found: [String: PartialStage] = [:]
         for partial in work.partialStages() {
             let names = partial.path.componentNames
             guard names.count > 2, names[names.count - 3] == "incoming" else { continue }
-            found[String(decoding: names[names.count - 2].bytes, as: UTF8.self)] = partial.size(in: work)
+            found[String(decoding: names[names.count - 2].bytes, as: UTF8.self)] = partial
         }
         return found
     }
