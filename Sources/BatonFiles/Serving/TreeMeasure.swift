@@ -14,6 +14,12 @@ struct TreeMeasure {
 
     private var counted: Set<FileIdentity> = []
 
+    private struct Open {
+        let name: [UInt8]
+        let mode: UInt16
+        let digest = DirectoryDigest()
+    }
+
     init(
         of place: Place, digests: Bool, hidden: Hidden, checkpoint: () throws(BatonError) -> Void
     ) throws(BatonError) {
@@ -22,30 +28,30 @@ struct TreeMeasure {
             let top = try faulting { () throws(Errno) in try place.descriptor.directory(.current) }
             walk = TreeWalk(hidden: hidden)
             try walk?.enter(top, faulting { () throws(Errno) in try DirectoryNames(of: top) })
-            var open = [OpenDigest(name: [], mode: 0)]
+            var open = [Open(name: [], mode: 0)]
             while let step = try walk?.next(), let name = walk?.name {
                 try TreeMeasure.pass(checkpoint)
                 switch step {
                 case .directory(let status):
                     guard let directory = try walk?.openDirectory() else { throw .changed }
                     try walk?.enter(directory, faulting { () throws(Errno) in try DirectoryNames(of: directory) })
-                    open.append(OpenDigest(name: name.bytes, mode: status.mode))
+                    open.append(Open(name: name.bytes, mode: status.mode))
                 case .left:
                     guard let closed = open.popLast() else { continue }
-                    let digest = closed.finish()
-                    open.last?.add("d", closed.mode, digest, closed.name)
+                    let digest = closed.digest.finish()
+                    open.last?.digest.add("d", closed.mode, digest, closed.name)
                     if open.isEmpty, digests { self.digest = digest }
                 case .file(let status):
                     count(status)
                     guard digests else { continue }
                     guard let file = try walk?.openFile() else { throw .changed }
                     let digest = try TreeMeasure.digest(of: file, status, checkpoint: checkpoint)
-                    open.last?.add("f", status.mode, digest, name.bytes)
+                    open.last?.digest.add("f", status.mode, digest, name.bytes)
                 case .link:
                     guard let target = try walk?.linkTarget() else { throw .changed }
                     var digest = SHA256()
                     digest.update(target)
-                    open.last?.add("l", 0o777, digest.finalize(), name.bytes)
+                    open.last?.digest.add("l", 0o777, digest.finalize(), name.bytes)
                 case .skipped: break
                 case .vanished, .listedFile: throw .changed
                 }
@@ -97,17 +103,10 @@ struct TreeMeasure {
     }
 }
 
-/// The digest of a directory whose children are still being added.
-private final class OpenDigest {
-    let name: [UInt8]
-    let mode: UInt16
+/// The digest of a directory (chapter 11) whose children are still being added, in the order of their names.
+final class DirectoryDigest {
     private var text: [UInt8] = []
     private var digest: SHA256? = SHA256()
-
-    init(name: [UInt8], mode: UInt16) {
-        self.name = name
-        self.mode = mode
-    }
 
     /// Adds `<kind> <mode> <digest> <name>NUL`.
     func add(_ kind: String, _ mode: UInt16, _ child: [UInt8], _ name: [UInt8]) {
@@ -115,8 +114,8 @@ private final class OpenDigest {
         text.removeAll(keepingCapacity: true)
         text += "\(kind) \(String(repeating: "0", count: 4 - min(4, octal.utf8.count)))\(octal) ".utf8
         for byte in child {
-            text.append(OpenDigest.digits[Int(byte >> 4)])
-            text.append(OpenDigest.digits[Int(byte & 15)])
+            text.append(DirectoryDigest.digits[Int(byte >> 4)])
+            text.append(DirectoryDigest.digits[Int(byte & 15)])
         }
         text.append(UInt8(ascii: " "))
         text += name

@@ -20,6 +20,8 @@ public final class TreeWriter {
         var base: BaseTree?
         /// Tell the entries' versions in the end.
         var notesVersions = false
+        /// Asked before data is written, with how much there is then, also of earlier streams; what it throws ends the tree.
+        var admits: (@Sendable (_ bytes: UInt64) throws(BatonError) -> Void)?
 
         public init(source: Reference, attributes: Bool = false, strict: Bool = false, durable: Bool = false) {
             self.source = source
@@ -153,7 +155,14 @@ extension TreeWriter {
             do { try order.admit(message) } catch { throw .stopped(error) }
             throw .stopped(.corrupt(.root, "does not begin with its top"))
         }
+        try admit(message)
         try tree?.take(message, frame)
+    }
+
+    private func admit(_ message: Message) throws(FileFault) {
+        guard let admits = order.admits, case .chunk(let chunk) = message else { return }
+        let bytes = progress.bytes.addingReportingOverflow(UInt64(chunk.data.readableBytes)).partialValue
+        do { try admits(bytes) } catch { throw .stopped(error) }
     }
 
     /// The top of the tree is the stage itself.
@@ -214,6 +223,23 @@ extension TreeWriter {
 // MARK: Ending
 
 extension TreeWriter {
+    /// A tree that has come whole, in its stage.
+    struct WholeTree {
+        let directory: Descriptor
+        let name: FileName
+        let files: UInt64
+        let bytes: UInt64
+        let versions: VersionTable
+    }
+
+    /// What ``publish()`` would put in place; `nil` as long as it is not whole, or if versions were not to be noted.
+    var wholeTree: WholeTree? {
+        guard state == .receiving, let tree, tree.order.isComplete, let versions = tree.versions else { return nil }
+        return WholeTree(
+            directory: tree.stage.directory, name: tree.stage.name.fileName, files: tree.builder.files,
+            bytes: tree.builder.bytes, versions: versions)
+    }
+
     /// Puts the whole tree in place, in one step where the file system can, and removes what it replaced.
     ///
     /// - Throws: ``BatonError`` `unsupported` for an order that is `strict` if anything was left out; `alreadyExists`,

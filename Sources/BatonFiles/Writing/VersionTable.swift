@@ -6,7 +6,13 @@ struct VersionTable: Sendable {
     private var versions: [UInt64: UInt64] = [:]
     private let seed = UInt64.random(in: .min ... .max)
 
-    mutating func note(_ entry: TreeEntry) { versions[Checksum.of(entry.path.bytes, seed: seed)] = entry.version }
+    /// Some entry was a further name of a file.
+    private(set) var hasHardLinks = false
+
+    mutating func note(_ entry: TreeEntry) {
+        versions[Checksum.of(entry.path.bytes, seed: seed)] = entry.version
+        if entry.kind == .hardLink { hasHardLinks = true }
+    }
 
     /// - Parameter path: relative to the top of the tree.
     subscript(_ path: [UInt8]) -> UInt64? { versions[Checksum.of(path, seed: seed)] }

@@ -32,6 +32,19 @@ public enum Moment {
     /// The record of the stage has gone, and with it the last trace of the get.
     @inlinable public static func recordRemoved() { reached("record-removed") }
 
+    // The relay's store, after the end of a tree was received.
+
+    /// The tree is about to be read for its manifest.
+    @inlinable public static func beforeManifest() { reached("before-manifest") }
+    /// The manifest is on the disk, the tree in its stage still.
+    @inlinable public static func manifestWritten() { reached("manifest-written") }
+    /// The next system call puts the generation on its shelf.
+    @inlinable public static func beforeGeneration() { reached("before-generation") }
+    /// The generation is on its shelf; that may not be on the disk yet.
+    @inlinable public static func afterGeneration() { reached("after-generation") }
+    /// The next system call takes a generation from its shelf.
+    @inlinable public static func beforeGenerationRemoval() { reached("before-generation-removal") }
+
     // Origin.
 
     /// An ENTRY has been put into a burst.
