@@ -24,8 +24,10 @@ extension AgentClient {
     ///
     /// - Parameter reference: a declared path; with `list` and `verify` also the root, for all paths of the agent's own work. What
     ///   another work has left may be listed only, by a path.
-    /// - Returns: the generations that it concerned; one page of them with `list` and `verify` (see ``allArtifacts(_:of:within:)``).
-    /// - Throws: ``BatonError`` `notFound` if there is no such generation, `notShared` for what only its own work may do.
+    /// - Returns: the generations that it concerned; those of `remove` as they were before. ``ArtifactsListing/more``: not all of them,
+    ///   see ``allArtifacts(_:of:within:)``.
+    /// - Throws: ``BatonError`` `notFound` if there is no such generation, `notShared` for what only its own work may do, `usage` for the
+    ///   removal of a pinned one, `deadline` if there was not even time for one.
     public func artifacts(
         _ query: ArtifactsQuery, of reference: Reference = Reference(path: .root), within limit: Duration
     ) async throws(BatonError) -> ArtifactsListing {
@@ -35,23 +37,25 @@ extension AgentClient {
         return listing
     }
 
-    /// All pages of a `list` or `verify`, one after the other. They rise by the bytes of the path, then by the generation.
+    /// As ``artifacts(_:of:within:)``, asked again until nothing is left to do. The items rise by the bytes of the path, then by the
+    /// generation.
     ///
-    /// - Parameter limit: how long each page may take.
-    /// - Throws: as ``artifacts(_:of:within:)``.
+    /// - Parameter limit: how long each answer may take.
     public func allArtifacts(
-        _ action: ArtifactsQuery.Action, of reference: Reference = Reference(path: .root), within limit: Duration
+        _ query: ArtifactsQuery, of reference: Reference = Reference(path: .root), within limit: Duration
     ) async throws(BatonError) -> [ArtifactItem] {
+        var query = query
         var items: [ArtifactItem] = []
         var more = true
         while more {
-            var query = ArtifactsQuery(action)
-            if let last = items.last { (query.afterPath, query.afterGeneration) = (last.path, last.generation) }
             let page = try await artifacts(query, of: reference, within: limit)
-            // Each page goes on where the last one ended: that this comes to an end does not depend on the agent's good will alone.
+            // Each page goes on behind the last one: that this comes to an end does not depend on the agent's good will alone.
             if let last = items.last, let first = page.items.first, !last.precedes(first) { throw oddAnswer }
             items += page.items
             more = page.more
+            if let last = items.last, query.action == .list || query.action == .verify {
+                (query.afterPath, query.afterGeneration) = (last.path, last.generation)
+            }
         }
         return items
     }

@@ -25,10 +25,8 @@ struct ListArtifacts: AsyncParsableCommand {
         let reference = try path.map { try OwnPath.parse($0) }
         try await conversation.ask(about: reference) { client throws(BatonError) in
             let items = try await client.allArtifacts(
-                .list, of: reference ?? Reference(path: .root), within: conversation.limit)
-            if items.isEmpty {
-                conversation.remark("the relay has nothing stored of \(reference?.description ?? "this work")")
-            }
+                ArtifactsQuery(.list), of: reference ?? Reference(path: .root), within: conversation.limit)
+            if items.isEmpty { conversation.remark(nothingStored) }
             let answer = ArtifactsAnswer(items, reference?.origin ?? client.work)
             conversation.show(answer) { if !items.isEmpty { print(answer.table) } }
             return 0
@@ -38,7 +36,7 @@ struct ListArtifacts: AsyncParsableCommand {
 
 struct RemoveArtifacts: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rm", abstract: "Removes all generations of a path of this work, or one of them.")
+        commandName: "rm", abstract: "Removes one generation of a path of this work, or all that are not pinned.")
 
     @ParentCommand var parent: BatonCommand
     @OptionGroup var options: GlobalOptions
@@ -91,8 +89,8 @@ struct GenerationChoice: ParsableArguments {
         let reference = try OwnPath.parse(path)
         let query = ArtifactsQuery(action, generation: generation ?? 0)
         try await conversation.ask(about: reference) { client throws(BatonError) in
-            let listing = try await client.artifacts(query, of: reference, within: conversation.limit)
-            let answer = ArtifactsAnswer(listing.items, reference.origin ?? client.work)
+            let items = try await client.allArtifacts(query, of: reference, within: conversation.limit)
+            let answer = ArtifactsAnswer(items, reference.origin ?? client.work)
             conversation.show(answer) { for item in answer.artifacts { print("\(participle) \(item.name)") } }
             return 0
         }
@@ -115,13 +113,8 @@ struct VerifyArtifacts: AsyncParsableCommand {
         let reference = try path.map { try OwnPath.parse($0) }
         try await conversation.ask(about: reference) { client throws(BatonError) in
             let items = try await client.allArtifacts(
-                .verify, of: reference ?? Reference(path: .root), within: conversation.transferLimit)
-            if items.isEmpty {
-                let sentence = "the relay has nothing stored of \(reference?.description ?? "this work")"
-                // Who names a path relies on what is there.
-                guard reference == nil else { throw BatonError(.notFound, sentence, path: reference?.path) }
-                conversation.remark(sentence)
-            }
+                ArtifactsQuery(.verify), of: reference ?? Reference(path: .root), within: conversation.transferLimit)
+            if items.isEmpty { conversation.remark(nothingStored) }
             let answer = ArtifactsAnswer(items, reference?.origin ?? client.work)
             let damaged = answer.artifacts.filter(\.damaged)
             conversation.show(answer) {
@@ -133,3 +126,6 @@ struct VerifyArtifacts: AsyncParsableCommand {
         }
     }
 }
+
+/// Of a path of which nothing is stored, the relay says so itself.
+let nothingStored = "the relay has nothing stored of this work"

@@ -25,8 +25,8 @@ struct Restore: AsyncParsableCommand {
         try await conversation.ask(about: nil) { client throws(BatonError) in
             var plan = RestorePlan(overwrite: overwrite)
             if references.isEmpty {
-                plan.take(try await client.allArtifacts(.list, within: conversation.limit))
-                if plan.stored.isEmpty { conversation.remark("the relay has nothing stored of this work") }
+                plan.take(try await client.allArtifacts(ArtifactsQuery(.list), within: conversation.limit))
+                if plan.stored.isEmpty { conversation.remark(nothingStored) }
             }
             let wanted = references.isEmpty ? plan.stored.map { Reference(path: $0.path) } : references
             return await conversation.each(wanted, RestoreAnswer.init) { answer in
@@ -34,7 +34,7 @@ struct Restore: AsyncParsableCommand {
             } _: { reference throws(BatonError) in
                 guard let reference, let overwrite = plan.decide(reference) else { return [] }
                 let own = Reference(origin: client.work, path: try client.ownPath(reference))
-                let place = Request.Destination(overwrite: overwrite, storedOnly: true)
+                let place = Request.Destination(overwrite: overwrite, attributes: true, storedOnly: true)
                 let answer = try await conversation.get(own, to: place, from: client)
                 plan.brought(reference)
                 return [answer]
