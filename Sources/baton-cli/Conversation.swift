@@ -44,6 +44,34 @@ struct Conversation {
         throw ExitCode(status)
     }
 
+    /// Asks about one path after the other; one that fails does not hold up the others.
+    ///
+    /// - Parameters:
+    ///   - whole: the JSON object of all answers and the first failure.
+    ///   - show: prints an answer as soon as it is there, unless JSON is wanted.
+    /// - Returns: the exit status: that of the first failure.
+    func each<Answer>(
+        _ references: [Reference?], _ whole: ([Answer], ErrorReport.Failure?) -> some Encodable,
+        show: (Answer) -> Void, _ body: (Reference?) async throws(BatonError) -> [Answer]
+    ) async -> Int32 {
+        var answers: [Answer] = []
+        var first: (failure: ErrorReport.Failure, status: Int32)?
+        for reference in references {
+            do throws(BatonError) {
+                let new = try await body(reference)
+                if !isJSON { new.forEach(show) }
+                answers += new
+            } catch {
+                if !isJSON { report(error, reference) }
+                let path = reference?.description ?? error.path?.description
+                first = first ?? (ErrorReport.Failure(error, path: path), error.code.exitStatus)
+                if error.code == .cancelled { break }
+            }
+        }
+        if isJSON { print(JSON.text(whole(answers, first?.failure))) }
+        return first?.status ?? 0
+    }
+
     private func report(_ error: BatonError, _ reference: Reference?) {
         let path = reference?.description ?? error.path?.description
         if isJSON {
@@ -54,8 +82,18 @@ struct Conversation {
         }
     }
 
+    /// Says what a person should know beside the result.
+    func remark(_ words: String?) {
+        if let words, !isQuiet { StandardError.write("baton: \(Escaping.printable(words))") }
+    }
+
     func print(json value: some Encodable, orLine line: @autoclosure () -> String) {
-        if isJSON { print(JSON.text(value)) } else { print(line()) }
+        show(value) { print(line()) }
+    }
+
+    /// Prints the object, or whatever `lines` prints.
+    func show(_ value: some Encodable, orLines lines: () -> Void) {
+        if isJSON { print(JSON.text(value)) } else { lines() }
     }
 
     private func print(_ line: String) { Swift.print(line) }

@@ -106,7 +106,7 @@ public final class AgentClient: Sendable {
         guard case .echo = try await ask(.echo, Reference(origin: work, path: .root), limit) else { throw oddAnswer }
     }
 
-    private func ask(
+    func ask(
         _ operation: Request.Operation, _ reference: Reference, _ limit: Duration,
         _ onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(BatonError) -> Reply {
@@ -117,7 +117,7 @@ public final class AgentClient: Sendable {
         return try await session.call(request, onProgress: onProgress)
     }
 
-    private var oddAnswer: BatonError { BatonError(.internal, "the agent answered something else than was asked") }
+    var oddAnswer: BatonError { BatonError(.internal, "the agent answered something else than was asked") }
 }
 
 /// A program asks its agent; the agent never asks it.

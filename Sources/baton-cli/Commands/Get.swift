@@ -28,56 +28,33 @@ struct Get: AsyncParsableCommand {
             overwrite: try transfer.overwrite || Fallback.flag("BATON_OVERWRITE"),
             attributes: try transfer.xattrs || Fallback.flag("BATON_XATTRS"),
             strict: try transfer.strict || Fallback.flag("BATON_STRICT"),
-            durable: try transfer.durable || Fallback.flag("BATON_DURABLE"), wait: try transfer.waitMilliseconds(),
+            durable: try transfer.durable || Fallback.flag("BATON_DURABLE"),
+            storedOnly: try transfer.stored || Fallback.flag("BATON_STORED"), wait: try transfer.waitMilliseconds(),
             stall: try transfer.stallMilliseconds())
         try await conversation.ask(about: reference) { client throws(BatonError) in
-            let began = ContinuousClock.now
-            let fetched = try await get(client, reference, place, conversation)
-            let seconds = (ContinuousClock.now - began).seconds
-            let answer = GetAnswer(reference, client.work, fetched, seconds)
+            let answer = try await conversation.get(reference, to: place, from: client)
             conversation.print(json: answer, orLine: conversation.isQuiet ? answer.destination : answer.lines)
             return 0
         }
     }
 }
 
-/// Transfers and, on a terminal, shows how far it is.
-private func get(
-    _ client: AgentClient, _ reference: Reference, _ place: Request.Destination, _ conversation: Conversation
-) async throws(BatonError) -> Fetched {
-    guard StandardError.isTerminal, !conversation.isQuiet else {
-        return try await client.get(reference, to: place, within: conversation.transferLimit) { progress in
-            if !conversation.isQuiet, !progress.note.isEmpty { tell(progress.note) }
+extension Conversation {
+    /// Gets and, on a terminal, shows how far it is.
+    func get(
+        _ reference: Reference, to place: Request.Destination, from client: AgentClient
+    ) async throws(BatonError) -> GetAnswer {
+        let began = ContinuousClock.now
+        let (limit, transferLimit) = (limit, transferLimit)
+        let fetched = try await showingProgress(total: {
+            // A walk at the origin; what is stored is not asked about while the work is there.
+            guard !place.storedOnly else { return nil }
+            return try? await client.stat(reference, digest: false, within: limit).size
+        }) { onProgress throws(BatonError) in
+            try await client.get(reference, to: place, within: transferLimit, onProgress: onProgress)
         }
+        return GetAnswer(reference, client.work, fetched, (ContinuousClock.now - began).seconds)
     }
-    let line = ProgressLine()
-    defer { line.clear() }
-    let result = await withTaskGroup(of: Void.self, returning: Result<Fetched, BatonError>.self) { group in
-        // How much there is in all takes a walk at the origin: it runs beside, and nobody waits for it.
-        group.addTask {
-            let status = try? await client.stat(reference, digest: false, within: conversation.limit)
-            if let status { line.expect(status.size) }
-        }
-        defer { group.cancelAll() }
-        do throws(BatonError) {
-            return .success(
-                try await client.get(reference, to: place, within: conversation.transferLimit) { progress in
-                    if !progress.note.isEmpty {
-                        line.clear()
-                        tell(progress.note)
-                    }
-                    line.show(progress)
-                })
-        } catch {
-            return .failure(error)
-        }
-    }
-    return try result.get()
-}
-
-/// What a person should know while the transfer goes on.
-private func tell(_ note: String) {
-    StandardError.write("baton: \(Escaping.printable(note)); going on when it is back")
 }
 
 enum Destination {
@@ -102,55 +79,5 @@ enum Destination {
             absolute = directory + [UInt8(ascii: "/")] + bytes
         }
         do { return try PathName(resolving: absolute) } catch { throw ValidationError("\(error)") }
-    }
-}
-
-private struct GetAnswer: Encodable {
-    struct Skipped: Encodable {
-        let path: String
-        let reason: String
-    }
-
-    let path: String
-    let origin: String
-    let destination: String
-    let kind: String
-    let bytes: UInt64
-    let files: UInt64
-    let seconds: Double
-    let source: String
-    let resumedBytes: UInt64
-    let skipped: [Skipped]
-    let skippedCount: UInt64
-    let atomic: Bool
-
-    init(_ reference: Reference, _ own: WorkName, _ fetched: Fetched, _ seconds: Double) {
-        path = reference.description
-        origin = (reference.origin ?? own).description
-        // A place in the file system, to be used as it is: '%' stays '%'.
-        destination = Escaping.printable(fetched.destination.bytes)
-        kind = fetched.kind.name
-        bytes = fetched.bytes
-        files = fetched.files
-        self.seconds = (seconds * 1000).rounded() / 1000
-        source = fetched.source.name
-        resumedBytes = fetched.resumed
-        skipped = fetched.listed.map { Skipped(path: Escaping.encode($0.path.bytes), reason: $0.reason.name) }
-        skippedCount = fetched.skipped
-        atomic = fetched.isAtomic
-    }
-
-    var lines: String {
-        let rate = seconds > 0 ? Double(bytes) / seconds : 0
-        var lines = [
-            "\(path) -> \(destination)",
-            "\(Amounts.bytes(bytes)) in \(Amounts.files(files)), \(Amounts.tenths(seconds)) s, \(Amounts.bytes(rate))/s (\(source))",
-        ]
-        if !atomic { lines.append("the file system cannot exchange: the destination was replaced in two steps") }
-        lines += skipped.map { "skipped \($0.path): \($0.reason)" }
-        if skippedCount > UInt64(skipped.count) {
-            lines.append("and \(skippedCount - UInt64(skipped.count)) more were skipped")
-        }
-        return lines.joined(separator: "\n")
     }
 }

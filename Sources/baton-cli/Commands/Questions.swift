@@ -16,7 +16,7 @@ struct Exists: AsyncParsableCommand {
         try await conversation.ask(about: reference) { client throws(BatonError) in
             let (exists, source) = try await client.exists(reference, within: conversation.limit)
             let answer = ExistsAnswer(reference, client.work, exists, source)
-            conversation.print(json: answer, orLine: exists ? "yes (\(source.name))" : "no")
+            conversation.print(json: answer, orLine: exists ? "yes (\(source.text))" : "no")
             return exists ? 0 : 1
         }
     }
@@ -27,12 +27,14 @@ private struct ExistsAnswer: Encodable {
     let origin: String
     let exists: Bool
     let source: String
+    let generation: UInt64?
 
     init(_ reference: Reference, _ own: WorkName, _ exists: Bool, _ source: AnswerSource) {
         path = reference.description
         origin = (reference.origin ?? own).description
         self.exists = exists
         self.source = source.name
+        generation = source.generation
     }
 }
 
@@ -67,6 +69,7 @@ private struct StatAnswer: Encodable {
     let mode: String
     let mtime: String
     let source: String
+    let generation: UInt64?
     let digest: String?
 
     init(_ reference: Reference, _ own: WorkName, _ status: PathStatus) {
@@ -78,13 +81,13 @@ private struct StatAnswer: Encodable {
         mode = status.mode.octal
         mtime = status.modified.text
         source = status.source.name
-        digest =
-            status.digest.isEmpty ? nil : status.digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        generation = status.source.generation
+        digest = status.digest.isEmpty ? nil : Amounts.hexadecimal(status.digest)
     }
 
     var lines: String {
         var lines = [
-            "\(path): \(kind), \(Amounts.bytes(bytes)) (\(bytes) bytes) in \(Amounts.files(files)), answered \(source)",
+            "\(path): \(kind), \(Amounts.bytes(bytes)) (\(bytes) bytes) in \(Amounts.files(files)) (\(AnswerSource.text(source, generation)))",
             "mode \(mode), modified \(mtime)",
         ]
         if let digest { lines.append("sha256 \(digest)") }
@@ -106,19 +109,23 @@ struct List: AsyncParsableCommand {
         let long = long
         try await conversation.ask(about: reference) { client throws(BatonError) in
             var items: [Listing.Item] = []
+            var source: AnswerSource?
             var more = true
             while more {
                 let listing = try await client.list(
                     reference, after: items.last?.name ?? [], within: conversation.limit)
+                guard source == nil || source == listing.source else {
+                    let message = "\(reference) was answered by another copy before all of it was listed; list it again"
+                    throw BatonError(.changed, message, path: reference.path)
+                }
+                source = listing.source
                 items += listing.items
                 more = listing.more && !listing.items.isEmpty
                 if conversation.isJSON { continue }
                 for item in listing.items { print(ListedItem(item, reference).line(long)) }
             }
-            if conversation.isJSON {
-                let answer = ListAnswer(path: reference.description, entries: items.map { ListedItem($0, reference) })
-                print(JSON.text(answer))
-            }
+            let answer = ListAnswer(reference, source ?? .live, items)
+            if conversation.isJSON { print(JSON.text(answer)) } else { conversation.remark(answer.remark) }
             return 0
         }
     }
@@ -126,7 +133,19 @@ struct List: AsyncParsableCommand {
 
 private struct ListAnswer: Encodable {
     let path: String
+    let source: String
+    let generation: UInt64?
     let entries: [ListedItem]
+
+    init(_ reference: Reference, _ source: AnswerSource, _ items: [Listing.Item]) {
+        path = reference.description
+        self.source = source.name
+        generation = source.generation
+        entries = items.map { ListedItem($0, reference) }
+    }
+
+    /// Beside the names on stdout, which scripts read.
+    var remark: String? { generation.map { "this is what is stored, generation \($0)" } }
 }
 
 private struct ListedItem: Encodable {
@@ -148,14 +167,6 @@ private struct ListedItem: Encodable {
     func line(_ long: Bool) -> String {
         let mark = kind == "directory" ? "/" : ""
         guard long else { return name + mark }
-        let size = String(bytes)
-        let room = String(repeating: " ", count: max(0, 14 - size.count))
-        return "\(mode) \(kind.padding(9))\(room)\(size) \(mtime) \(name)\(mark)"
-    }
-}
-
-extension String {
-    fileprivate func padding(_ width: Int) -> String {
-        self + String(repeating: " ", count: Swift.max(0, width - count))
+        return "\(mode) \(kind.padded(9))\(String(bytes).padded(toEnd: 14)) \(mtime) \(name)\(mark)"
     }
 }

@@ -14,9 +14,12 @@ struct Share: AsyncParsableCommand {
 
     func run() async throws {
         let conversation = try Conversation(parent.options, options)
-        let path = try sharedPath(path)
-        try await conversation.ask(about: nil) { client throws(BatonError) in
-            let shared = try await client.share(path, within: conversation.limit)
+        let reference = try OwnPath.parse(path)
+        guard reference.origin == nil else {
+            throw ValidationError("a work shares its own paths only: leave out WORK@ in \(reference)")
+        }
+        try await conversation.ask(about: reference) { client throws(BatonError) in
+            let shared = try await client.share(reference.path, within: conversation.limit)
             let answer = ShareAnswer(
                 path: Reference(origin: shared.origin, path: shared.path).description, origin: "\(shared.origin)",
                 exists: shared.exists)
@@ -30,27 +33,6 @@ private struct ShareAnswer: Encodable {
     let path: String
     let origin: String
     let exists: Bool
-}
-
-/// A path in the file system goes to the agent as an absolute one; the agent knows whether it lies below the work's root.
-private func sharedPath(_ text: String) throws(BatonError) -> PathName {
-    do throws(NameError) {
-        if text.hasPrefix(Reference.scheme) {
-            let reference = try Reference(text)
-            guard reference.origin == nil else {
-                throw .invalidReference(text, reason: "a work shares its own paths only: leave out WORK@")
-            }
-            return reference.path
-        }
-        guard !text.isEmpty else { throw .invalidPath(text, reason: "it is empty; '.' shares the whole directory") }
-        if text.hasPrefix("/") { return try PathName(resolving: Array(text.utf8)) }
-        guard let directory = WorkingDirectory.bytes else {
-            throw .invalidPath(text, reason: "the working directory is gone")
-        }
-        return try PathName(resolving: directory + "/\(text)".utf8)
-    } catch {
-        throw BatonError(.usage, "\(error)")
-    }
 }
 
 struct Ping: AsyncParsableCommand {

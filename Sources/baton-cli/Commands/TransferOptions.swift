@@ -26,6 +26,9 @@ struct TransferOptions: ParsableArguments {
     @Flag(help: "Have all of it on the disk before it is put in place: it outlives a power failure. [$BATON_DURABLE]")
     var durable = false
 
+    @Flag(help: "Get what the relay has stored of it, though its work may be there. [$BATON_STORED]")
+    var stored = false
+
     func waitMilliseconds() throws -> UInt32 {
         UInt32(try Fallback.number(wait, flag: "--wait", "BATON_WAIT", in: 0...86_400) ?? 0) * 1000
     }

@@ -1,3 +1,5 @@
+import BatonProtocol
+
 /// Numbers for people.
 enum Amounts {
     /// Bytes with a unit: `1.5 GiB`.
@@ -25,9 +27,23 @@ enum Amounts {
         return "\(scaled / 10).\(scaled % 10)"
     }
 
+    /// Two lower-case digits a byte.
+    static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
     static func files(_ count: UInt64) -> String { count == 1 ? "1 file" : "\(count) files" }
 }
 
 extension Duration {
     var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+}
+
+extension AnswerSource {
+    /// Who answered, for people: `live` or `stored, generation 3`.
+    var text: String { AnswerSource.text(name, generation) }
+
+    static func text(_ name: String, _ generation: UInt64?) -> String {
+        generation.map { "\(name), generation \($0)" } ?? name
+    }
 }
