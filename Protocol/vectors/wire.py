@@ -70,7 +70,7 @@ MESSAGES = {
               "uncovered:bool?"),
     "CANCEL": (0x30, "control local", "code:u16"),
     "CREDIT": (0x31, "control", "limit:u64"),
-    "PROGRESS": (0x32, "local", "bytes_in:u64 bytes_out:u64 entries:u64 waiting:waiting note:text16"),
+    "PROGRESS": (0x32, "control local", "bytes_in:u64 bytes_out:u64 entries:u64 waiting:waiting note:text16"),
     "REPORT": (0x33, "control", "hop:hop waiting:pause bytes:u64"),
     "ENTRY": (0x40, "lane", f"kind:kind {META} version:u64 path:bytes16 target:bytes16 attributes:list"),
     "CHUNK": (0x41, "lane", "offset:u64 checksum:u64 data:rest"),

@@ -19,7 +19,7 @@ struct CommandLineTests {
                 ["stat", "--digest", "lit://trainer@outputs"],
                 ["path", "origin", "kind", "bytes", "files", "mode", "mtime", "source", "digest"]
             ),
-            (["ls", "lit://trainer@outputs"], ["path", "entries"]),
+            (["ls", "lit://trainer@outputs"], ["path", "entries", "source"]),
             (["share", "lit://more"], ["path", "origin", "exists"]),
             (["ping"], ["milliseconds"]),
             (["ping", "trainer"], ["work", "milliseconds"]),

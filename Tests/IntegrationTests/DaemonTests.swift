@@ -105,7 +105,7 @@ struct DaemonTests {
 
     @Test("A work whose agent has ended is away at once")
     func awayAtOnce() async throws {
-        try await Cluster.run { cluster in
+        try await Cluster.run(flags: ["--persist-within", "0"]) { cluster in
             cluster.trainer.program.send(SIGTERM)
             _ = try await cluster.trainer.program.status()
             let answer = try await cluster.deploy.baton("exists", "lit://trainer@outputs")

@@ -168,18 +168,18 @@ struct LossTests {
         }
     }
 
-    @Test("SIGTERM of the origin while the receiver is stuck: it ends with 0 all the same, and the get fails")
+    @Test("SIGTERM of the origin while the receiver is stuck: the get goes on from what it leaves behind")
     func terminatedOrigin() async throws {
         try await duringGet { cluster, get in
             cluster.deploy.program.send(SIGSTOP)
             cluster.trainer.program.send(SIGTERM)
-            let status = try await cluster.trainer.program.status(within: .seconds(12))
-            #expect(status == 0)
+            let status = try await cluster.trainer.program.status(within: .seconds(30))
+            #expect(status == 0, "\(cluster.trainer.log)")
             cluster.deploy.program.send(SIGCONT)
-            let answer = try await get.output(within: .seconds(15))
-            #expect([69, 75].contains(answer.status) && !answer.stderr.isEmpty, "\(answer)")
-            try await expectOld(cluster)
-            try await expectPartialData(in: cluster.deploy)
+            let answer = try await get.output(within: .seconds(30))
+            #expect(answer.status == 0 && answer.stdout.contains("(stored, generation 1)"), "\(answer)")
+            let large = try await LargeFile.shared()
+            try await shell("cmp copy '\(large.path)'", in: cluster.deploy.root)
         }
     }
 

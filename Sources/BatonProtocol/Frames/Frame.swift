@@ -60,7 +60,7 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
         case .join, .joined, .entry, .chunk, .skipped, .end, .again, .keep, .source: connection == .lane
         case .error: true
         case .get, .credit, .ticket, .report: connection == .control
-        case .share, .fetch, .shareReply, .fetchReply, .progress: connection == .local
+        case .share, .fetch, .shareReply, .fetchReply: connection == .local
         default: connection != .lane
         }
     }
