@@ -38,7 +38,8 @@ struct AgentService: Sendable {
             address: configuration.relay, context: context, software: configuration.software,
             keepalive: configuration.keepalive)
         link = RelayLink(dialer: dialer, loops: loops, files: files, jobs: jobs, logger: logger)
-        desk = LocalDesk(app: app, work: work, link: link, jobs: jobs, software: configuration.software)
+        desk = LocalDesk(
+            app: app, work: work, folder: folder, link: link, jobs: jobs, software: configuration.software)
         keeping = KeepingDesk(folder: folder, files: files, link: link, work: work, logger: logger)
         origin = OriginDesk(folder: folder, files: files, link: link, keeping: keeping, work: work, logger: logger)
         waits = WaitDesk(

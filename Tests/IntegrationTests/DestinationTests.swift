@@ -145,13 +145,16 @@ enum SmallDisk {
     static func agent(_ work: String, in cluster: Cluster, options: String) async throws -> Agent {
         let root = cluster.folder.path("small-\(work)")
         try await shell("mkdir -p '\(root)/disk'", in: "/")
-        let script = #"mount -t tmpfs -o "$1" small "$2" && shift 2 && exec "$@""#
-        let rights = geteuid() == 0 ? [] : ["--user", "--map-root-user"]
-        let agent = try cluster.agent(
-            work, root: root,
-            prefix: ["unshare", "--mount"] + rights + ["/bin/sh", "-c", script, "sh", options, root + "/disk"])
+        let agent = try cluster.agent(work, root: root, prefix: prefix(options, at: root + "/disk"))
         try await agent.ready()
         return agent
+    }
+
+    /// What stands before a program that has the file system at `place`.
+    static func prefix(_ options: String, at place: String) -> [String] {
+        let script = #"mount -t tmpfs -o "$1" small "$2" && shift 2 && exec "$@""#
+        let rights = geteuid() == 0 ? [] : ["--user", "--map-root-user"]
+        return ["unshare", "--mount"] + rights + ["/bin/sh", "-c", script, "sh", options, place]
     }
 
     /// The small file system, as seen from here.

@@ -36,12 +36,13 @@ struct FetchDesk: Sendable {
                 path: request.path)
         }
         // What is restored lies where the work itself had it.
-        let ownPlace = origin == fetcher.work ? fetcher.folder.ownPath(request.path) : nil
+        let path = origin == fetcher.work ? fetcher.folder.ownName(request.path) : request.path
+        let ownPlace = origin == fetcher.work ? fetcher.folder.ownPath(path) : nil
         let place =
             destination.path.isRoot
-            ? ownPlace ?? fetcher.defaultPlace(origin, request.path) : FilePath(bytes: destination.path.bytes)
+            ? ownPlace ?? fetcher.defaultPlace(origin, path) : FilePath(bytes: destination.path.bytes)
         return FetchOrder(
-            origin: origin, path: request.path, destination: place, overwrite: destination.overwrite,
+            origin: origin, path: path, destination: place, overwrite: destination.overwrite,
             attributes: destination.attributes, strict: destination.strict, durable: destination.durable,
             storedOnly: destination.storedOnly, wait: destination.wait, stall: destination.stall,
             deadline: request.deadline)

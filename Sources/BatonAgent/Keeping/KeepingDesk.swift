@@ -40,15 +40,55 @@ final class KeepingDesk: Sendable {
                     path: job.request.path)
             }
             let paths = all ? files.declared : [folder.ownName(job.request.path)]
-            let end = ContinuousClock.now + .milliseconds(job.request.deadline)
-            job.reply(
-                .persist(
-                    try await keep(paths, until: end, isWanted: { () throws(BatonError) in try job.checkWanted() }) {
-                        job.session.send($0, on: job.stream)
-                    }))
+            try judge(paths)
+            job.reply(.persist(try await keep(paths, for: job)))
         } catch {
             job.reply(.error(error))
         }
+    }
+
+    private func judge(_ paths: [PathName]) throws(BatonError) {
+        let declared = files.declared
+        if let path = paths.first(where: { !declared.contains($0) }) {
+            throw BatonError(
+                .notShared,
+                "\(Reference(path: path)) is not declared itself, so it cannot be kept: declare it with 'baton share', or name the declared path above it",
+                path: path)
+        }
+        guard paths.reduce(0, { $0 + Receipt.largestEncodedSize($1) }) <= Receipt.room else {
+            throw BatonError(
+                .tooLarge, "the receipts of \(paths.count) declared paths do not fit one answer: name some of them")
+        }
+    }
+
+    /// Ends as soon as nobody wants it any more.
+    private func keep(_ paths: [PathName], for job: Job) async throws(BatonError) -> [Receipt] {
+        let end = ContinuousClock.now + .milliseconds(job.request.deadline)
+        let cancellation = Inbox<Never>()
+        job.onCancel { cancellation.finish($0) }
+        let result = await withTaskGroup(of: Result<[Receipt], BatonError>?.self) { group in
+            group.addTask {
+                do throws(BatonError) {
+                    return .success(
+                        try await self.keep(paths, until: end) { () throws(BatonError) in
+                            try job.checkWanted()
+                        } report: {
+                            job.session.send($0, on: job.stream)
+                        })
+                } catch {
+                    return .failure(error)
+                }
+            }
+            group.addTask {
+                _ = try? await cancellation.next()
+                return nil
+            }
+            // Cancelled or done: the one ends the other.
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return if let first { first } else { await group.next() ?? nil }
+        }
+        return try result?.get() ?? []
     }
 
     /// Has all of `paths` kept, in their order. One that cannot be does not hold up the others.
@@ -70,6 +110,9 @@ final class KeepingDesk: Sendable {
                 try isWanted()
                 receipts.append(try await keep(path, until: end, report))
             } catch {
+                var error = error
+                // What was broken off has no other reason than that.
+                do throws(BatonError) { try isWanted() } catch let reason { error = reason }
                 failures.append((path, error))
             }
         }

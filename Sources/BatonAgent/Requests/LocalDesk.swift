@@ -1,3 +1,4 @@
+import BatonFiles
 import BatonProtocol
 import BatonTransfer
 import BatonTransport
@@ -11,6 +12,7 @@ actor LocalDesk: LoopActor {
     nonisolated let loop: any EventLoop
     private nonisolated let app: WorkName
     private nonisolated let work: WorkName
+    private nonisolated let folder: WorkFolder
     private nonisolated let link: RelayLink
     private nonisolated let jobs: JobList
     private nonisolated let software: String
@@ -34,10 +36,11 @@ actor LocalDesk: LoopActor {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
-    init(app: WorkName, work: WorkName, link: RelayLink, jobs: JobList, software: String) {
+    init(app: WorkName, work: WorkName, folder: WorkFolder, link: RelayLink, jobs: JobList, software: String) {
         loop = link.loop
         self.app = app
         self.work = work
+        self.folder = folder
         self.link = link
         self.jobs = jobs
         self.software = software
@@ -61,7 +64,12 @@ actor LocalDesk: LoopActor {
     private func take(_ request: Request, _ session: Session, _ stream: StreamID) {
         switch request.operation {
         case .share, .fetch, .persist: jobs.add(request, session: session, stream: stream)
-        case .echo where request.origin == nil, .artifacts: passOn(request, session, stream)
+        case .echo where request.origin == nil: passOn(request, session, stream)
+        case .artifacts:
+            var request = request
+            // Only here is it known where the root lies: a path of the file system becomes the one that was declared.
+            if request.origin ?? work == work { request.path = folder.ownName(request.path) }
+            passOn(request, session, stream)
         case .wait where request.origin == nil || request.origin == work:
             jobs.addWait(request, session: session, stream: stream)
         default:

@@ -12,8 +12,12 @@ extension Session {
         guard let stream = open(request, onEvent: call.receive) else {
             throw BatonError(.busy, "too many requests at once on this connection; try again", path: request.path)
         }
-        // Who answers a WAIT too late tells why, and looks at the time once a second.
-        let grace: UInt32 = request.operation == .wait ? 3000 : 0
+        // Who answers a WAIT or a PERSIST too late tells why, and looks at the time once a second.
+        let grace: UInt32
+        switch request.operation {
+        case .wait, .persist: grace = 3000
+        default: grace = 0
+        }
         expire(stream, after: request.deadline + grace) {
             call.finish(
                 .failure(

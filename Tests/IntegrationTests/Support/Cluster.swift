@@ -20,14 +20,15 @@ struct Cluster: Sendable {
     ///   - shares: what `trainer` declares.
     ///   - flags: of `trainer`.
     ///   - environment: of `deploy`.
+    ///   - keeping: flags of the relay that say what it keeps.
     static func run(
         shares: [String] = ["outputs"], flags: [String] = [], environment: [String: String] = [:],
-        _ script: String = "mkdir outputs", _ body: (Cluster) async throws -> Void
+        keeping: [String] = [], _ script: String = "mkdir outputs", _ body: (Cluster) async throws -> Void
     ) async throws {
         try await Turnstile.shared.enter()
         let result: Result<Void, any Error>
         do {
-            try await body(Cluster(shares: shares, flags: flags, environment: environment, script))
+            try await body(Cluster(shares, flags, environment, keeping, script))
             result = .success(())
         } catch {
             result = .failure(error)
@@ -36,10 +37,12 @@ struct Cluster: Sendable {
         try result.get()
     }
 
-    private init(shares: [String], flags: [String], environment: [String: String], _ script: String) async throws {
+    private init(
+        _ shares: [String], _ flags: [String], _ environment: [String: String], _ keeping: [String], _ script: String
+    ) async throws {
         certificates = try await .shared()
         folder = try TemporaryFolder()
-        relay = try await Relay(in: folder, certificates: certificates.relay)
+        relay = try await Relay(in: folder, certificates: certificates.relay, flags: keeping)
         let roots = (trainer: folder.path("trainer"), deploy: folder.path("deploy"))
         try FileManager.default.createDirectory(atPath: roots.trainer, withIntermediateDirectories: true)
         try await shell(script, in: roots.trainer)
@@ -103,15 +106,14 @@ struct Relay: Sendable {
     let address: String
 
     init(
-        in folder: TemporaryFolder, certificates: String, listen: String = "127.0.0.1:0",
-        environment: [String: String] = [:]
+        in folder: TemporaryFolder, certificates: String, listen: String = "127.0.0.1:0", flags: [String] = [],
+        environment: [String: String] = [:], prefix: [String] = []
     ) async throws {
-        program = try Program(
-            Unprivileged.prefix + [
-                Program.ours("baton-relay"), "--listen", listen, "--certs", certificates, "--store",
-                folder.path("store"),
-                "--log-level", "debug",
-            ], environment: environment)
+        let own = [
+            try Program.ours("baton-relay"), "--listen", listen, "--certs", certificates, "--store",
+            folder.path("store"), "--log-level", "debug",
+        ]
+        program = try Program(prefix + Unprivileged.prefix + own + flags, environment: environment)
         let program = program
         address = try await readyLine(of: program) { program.stdout }
     }
