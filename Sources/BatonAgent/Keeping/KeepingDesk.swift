@@ -128,14 +128,16 @@ final class KeepingDesk: Sendable {
         _ path: PathName, until end: ContinuousClock.Instant, _ report: @escaping @Sendable (Progress) -> Void
     ) async throws(BatonError) -> Receipt {
         var backoff = Backoff()
+        var level = Logger.Level.warning
         while true {
             do throws(BatonError) {
                 return try await attempt(path, until: end, report)
             } catch {
                 guard [.interrupted, .unreachable, .busy].contains(error.code), end > .now else { throw error }
-                logger.warning(
-                    "keeping \(Reference(path: path)) goes on when the relay is back: \(error.message)",
+                logger.log(
+                    level: level, "keeping \(Reference(path: path)) goes on when the relay is back: \(error.message)",
                     metadata: ["code": "\(error.code.name)"])
+                level = .debug
                 do { try await Task.sleep(for: min(backoff.delay(), end - .now)) } catch { throw interruption(path) }
             }
         }
