@@ -138,7 +138,8 @@ final class StoreBench {
     /// What lies in the store besides generations.
     var leftovers: String {
         get throws {
-            try bench.run("cd store; ls -A incoming .baton/trash .baton/stages .baton/swaps | grep -v ':$' | grep . || true")
+            try bench.run(
+                "cd store; ls -A incoming .baton/trash .baton/stages .baton/swaps | grep -v ':$' | grep . || true")
         }
     }
 
@@ -147,7 +148,8 @@ final class StoreBench {
         let chapter = try String(
             contentsOf: URL(filePath: #filePath).deletingLastPathComponent().appending(
                 path: "../../Protocol/11-digest.md"), encoding: .utf8)
-        let script = try #require(chapter.split(separator: "```bash\n").dropFirst().first?.split(separator: "```").first)
+        let script = try #require(
+            chapter.split(separator: "```bash\n").dropFirst().first?.split(separator: "```").first)
         try String(script).write(toFile: bench.top + "/tree-digest", atomically: true, encoding: .utf8)
         return try shell("bash \(bench.top)/tree-digest '\(path)'").trimmingCharacters(in: .newlines)
     }

@@ -119,8 +119,10 @@ import Testing
                 var garbled = line.dropLast().map { $0 }
                 for _ in 0..<Int.random(in: 1...3, using: &random) {
                     let place = Int.random(in: garbled.indices, using: &random)
-                    let byte = [UInt8(ascii: " "), UInt8(ascii: "9"), UInt8(ascii: "%"), .random(in: 0...255, using: &random)]
-                        .randomElement(using: &random)
+                    let byte = [
+                        UInt8(ascii: " "), UInt8(ascii: "9"), UInt8(ascii: "%"), .random(in: 0...255, using: &random),
+                    ]
+                    .randomElement(using: &random)
                     garbled[place] = byte ?? 0
                 }
                 guard let read = Manifest.Entry(garbled[...]) else { continue }
@@ -134,7 +136,8 @@ import Testing
 
     @Test(arguments: [
         "x 0644 1 0.000000000 0000000000000000 D - 1 a", "f 644 1 0.000000000 0000000000000000 D - 1 a",
-        "f 0644 01 0.000000000 0000000000000000 D - 1 a", "f 0644 18446744073709551616 0.000000000 0000000000000000 D - 1 a",
+        "f 0644 01 0.000000000 0000000000000000 D - 1 a",
+        "f 0644 18446744073709551616 0.000000000 0000000000000000 D - 1 a",
         "f 0644 1 0.00000000 0000000000000000 D - 1 a", "f 0644 1 -0.000000000 0000000000000000 D - 1 a",
         "f 0644 1 0.000000000 000000000000000 D - 1 a", "f 0644 1 0.000000000 0000000000000000 - - 1 a",
         "f 0644 1 0.000000000 0000000000000000 D - 0 a", "f 0644 1 0.000000000 0000000000000000 D - 1 /a",

@@ -60,7 +60,9 @@ import Testing
     @Test func `works of other apps and domains have other shelves`() throws {
         try bench.write("x", to: "out")
         try bench.persist("out")
-        for (domain, app, work) in [("example.com", "demo", "trainer"), ("example.org", "other", "trainer"), ("example.org", "demo", "x")] {
+        for (domain, app, work) in [
+            ("example.com", "demo", "trainer"), ("example.org", "other", "trainer"), ("example.org", "demo", "x"),
+        ] {
             let owner = try ArtifactOwner(trustDomain: domain, app: WorkName(app), work: WorkName(work))
             #expect(try !bench.store.covers(PathName("out"), of: owner))
             #expect(try bench.store.list(of: owner, path: nil, generation: nil, after: nil).items == [])
@@ -68,7 +70,10 @@ import Testing
         }
     }
 
-    @Test func `a reader goes on to the end of a generation that is removed meanwhile, and of one that shares its files`() throws {
+    @Test
+    func `a reader goes on to the end of a generation that is removed meanwhile, and of one that shares its files`()
+        throws
+    {
         try bench.write(bytes: 3_000_000, to: "out/file")
         try bench.write("1", to: "out/other")
         try bench.persist("out")
@@ -92,7 +97,7 @@ import Testing
 
     @Test func `a list comes in pages, in the order of the wire`() throws {
         for path in ["b", "a", "a/b", "a-b"] {
-            try bench.persist(path, messages: Script.file("", path) )
+            try bench.persist(path, messages: Script.file("", path))
             try bench.persist(path, messages: Script.file("", path + path))
         }
         let all = try bench.items()

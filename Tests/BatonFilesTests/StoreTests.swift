@@ -100,7 +100,8 @@ import Testing
         _ = try run("rm origin/out/fifo; chmod u-s origin/out/run; touch -d '1960-01-01' origin/out")
         #expect(try bench.bench.description(of: "origin/out") == bench.bench.description(of: "receiver/copy"))
         #expect(
-            try run("cd receiver/copy; test a/one -ef a/deep/again && test a/one -ef 0first && stat -c %h a/one") == "3\n")
+            try run("cd receiver/copy; test a/one -ef a/deep/again && test a/one -ef 0first && stat -c %h a/one")
+                == "3\n")
         #expect(try run("cd receiver/copy; test $(du -k hole | cut -f 1) -lt 1000 && echo sparse") == "sparse\n")
         #expect(
             try run("cd receiver/copy; getfattr --only-values -n user.note 'a b' a 2>/dev/null || echo -n keptdir")
@@ -119,7 +120,9 @@ import Testing
         try bench.persist("out")
         let files = try bench.bench.shared("out")
         let stored = try #require(try bench.tree("out"))
-        for path in ["out", "out/a", "out/a/deep", "out/a/deep/again", "out/empty", "out/link", "out/a b", "out/here/a"] {
+        for path in [
+            "out", "out/a", "out/a/deep", "out/a/deep/again", "out/empty", "out/link", "out/a b", "out/here/a",
+        ] {
             let path = try PathName(path)
             var live = try files.stat(path, digest: true)
             live.source = .stored(generation: 1)
@@ -209,7 +212,8 @@ import Testing
 
     @Test(arguments: [
         "touch -d 2020-01-01 out/a/file", "chmod 600 out/a/file", "ln -sfn elsewhere out/link", "mkdir out/new",
-        "rm out/b; ln out/a/file out/b", "setfattr -n user.x -v y out/a/file", "chmod 700 out", "touch -d 2020-01-01 out/a",
+        "rm out/b; ln out/a/file out/b", "setfattr -n user.x -v y out/a/file", "chmod 700 out",
+        "touch -d 2020-01-01 out/a",
         "printf other > out/a/file", "touch -h -d 2020-01-01 out/link", "truncate -s 9 out/a/file", "mv out/b out/c",
     ])
     func `whatever a receiver could tell apart is a new generation`(change: String) throws {
@@ -222,7 +226,9 @@ import Testing
     }
 
     @Test func `a second persist sends what has changed, and shares the rest`() throws {
-        _ = try run("cd origin; mkdir -p out/d; for n in $(seq 300); do head -c 1000 /dev/urandom > out/d/$n; done; ln out/d/7 out/seven")
+        _ = try run(
+            "cd origin; mkdir -p out/d; for n in $(seq 300); do head -c 1000 /dev/urandom > out/d/$n; done; ln out/d/7 out/seven"
+        )
         #expect(try bench.persist("out").sent == 300_000)
         let before = try bench.usage
         _ = try run("cd origin; head -c 1000 /dev/urandom > out/d/100")
@@ -230,7 +236,8 @@ import Testing
         #expect((second.sent, second.files, second.bytes) == (1000, 300, 300_000))
         let added = try bench.usage - before
         #expect(added < before / 2, "shared files are counted once: \(added) on top of \(before)")
-        _ = try run("cd \(bench.shelf("out")); test 1/content/d/1 -ef 2/content/d/1; test 2/content/d/7 -ef 2/content/seven")
+        _ = try run(
+            "cd \(bench.shelf("out")); test 1/content/d/1 -ef 2/content/d/1; test 2/content/d/7 -ef 2/content/seven")
         #expect(try run("grep -c ' 2 d/100$' \(bench.shelf("out"))/2/manifest") == "1\n")
         #expect(try run("grep -c ' 1 d/99$' \(bench.shelf("out"))/2/manifest") == "1\n")
         for number in [1, 2] as [UInt64] {

@@ -20,8 +20,9 @@ extension LocalArtifactStore {
         let index = index.withLock { $0 }
         for victim in index.surplus(of: key, policy, now: now()) { remove(victim, into: &sweep) }
         guard self.index.withLock({ $0.isOver(policy, key.owner.appKey) }) else { return }
+        sweepPartial(into: &sweep)
         let rest = self.index.withLock { $0 }
-        for victim in rest.surplus(policy, now: now()) { remove(victim, into: &sweep) }
+        for victim in rest.surplus(policy, now: now(), first: key) { remove(victim, into: &sweep) }
     }
 
     public func remove(
@@ -107,7 +108,9 @@ extension LocalArtifactStore {
         for (name, partial) in folder.partialData() {
             let isTaken = index.withLock { index in
                 guard let incoming = index.incoming[name], !incoming.isActive else { return false }
-                let isOver = incoming.app.map { index.isOver(policy, $0) } ?? policy.bytes.map { index.usage(of: nil) > $0 } ?? false
+                let isOver =
+                    policy.bytes.map { index.usage(of: nil) > $0 } ?? false
+                    || incoming.app.map { index.isOver(policy, $0) } ?? false
                 guard all || isOver || partial.age > StoreScan.partialAge else { return false }
                 // Nobody goes on with it from here on.
                 index.setIncoming(name, StoreIndex.Incoming(app: incoming.app, bytes: incoming.bytes, isActive: true))
@@ -138,7 +141,8 @@ extension LocalArtifactStore {
         items.sort { $0.precedes($1) }
         if let after {
             let last = ArtifactItem(
-                path: after.path, generation: after.generation, created: Timestamp(seconds: 0, nanoseconds: 0), files: 0,
+                path: after.path, generation: after.generation, created: Timestamp(seconds: 0, nanoseconds: 0),
+                files: 0,
                 bytes: 0, digest: [])
             items.removeAll { !last.precedes($0) }
         }
@@ -238,7 +242,8 @@ extension Shelf {
     fileprivate func items(_ path: PathName) -> [ArtifactItem] {
         records.map { record in
             ArtifactItem(
-                path: path, generation: record.number, created: record.created, files: record.files, bytes: record.bytes,
+                path: path, generation: record.number, created: record.created, files: record.files,
+                bytes: record.bytes,
                 digest: record.digest, isPinned: record.isPinned, isDamaged: record.damage != nil,
                 isNewest: record.id == records.last?.id)
         }

@@ -23,7 +23,9 @@ public final class StoredTree: Sendable {
         generation = record.number
         hidden = folder.hidden
         do throws(Errno) {
-            guard let directory = try folder.shelf(shelf)?.directory(FileName(String(record.number).utf8)) else { return nil }
+            guard let directory = try folder.shelf(shelf)?.directory(FileName(String(record.number).utf8)) else {
+                return nil
+            }
             content = try directory.place(of: GenerationNames.content)
             manifest = try directory.file(GenerationNames.manifest)
         } catch .noSuchFileOrDirectory {

@@ -14,7 +14,8 @@ struct ManifestBase {
 
     /// What the base says of the file at `path`, if this is the same file. To be asked in tree order.
     mutating func entry(of status: FileStatus, at path: PathName) -> Manifest.Entry? {
-        guard let entry = next(path), !entry.digest.isEmpty, entry.size == status.size, entry.modified == status.modified
+        guard let entry = next(path), !entry.digest.isEmpty, entry.size == status.size,
+            entry.modified == status.modified
         else { return nil }
         let place = path.isRoot ? content : try? content.place(beneath: FileName(path.bytes))
         return (try? place?.status())?.identity == status.identity ? entry : nil

@@ -52,7 +52,9 @@ struct ManifestReader {
         expected.write(hexadecimal: checksum.finalize())
         expected.append(UInt8(ascii: "\n"))
         let found = try faulting { () throws(Errno) in try file.bytes(Int(length), at: offset) }
-        guard found == expected else { throw Manifest.flaw("is cut off, or somebody changed it: its checksum is wrong") }
+        guard found == expected else {
+            throw Manifest.flaw("is cut off, or somebody changed it: its checksum is wrong")
+        }
     }
 
     mutating func next() throws(FileFault) -> Manifest.Entry? {
@@ -114,7 +116,8 @@ struct ManifestReader {
 extension ManifestLines {
     /// The value of a line with this key.
     fileprivate mutating func value(_ key: String) throws(FileFault) -> ArraySlice<UInt8> {
-        guard let line = try next(), line.starts(with: key.utf8), line.dropFirst(key.utf8.count).first == UInt8(ascii: " ")
+        guard let line = try next(), line.starts(with: key.utf8),
+            line.dropFirst(key.utf8.count).first == UInt8(ascii: " ")
         else { throw Manifest.flaw("has no line '\(key)' where it belongs") }
         return line.dropFirst(key.utf8.count + 1)
     }

@@ -9,12 +9,14 @@ struct ManifestWriter {
     private var written: UInt64 = 0
     private var checksum = SHA256()
     private var totals = Manifest.Totals()
+    private let created: Timestamp
 
     private static let batchBytes = 131_072
 
     /// - Parameter file: empty, and open for writing and reading.
     init(_ file: Descriptor, _ header: Manifest.Header) {
         self.file = file
+        created = header.created
         let lines = [
             "baton-manifest \(Manifest.version)", "work \(header.owner)", "reference \(header.reference)",
             "generation \(header.generation)", "stamp \(header.stamp.bigEndianBytes.hexadecimal)",
@@ -52,7 +54,8 @@ struct ManifestWriter {
         return entry
     }
 
-    /// Writes the last lines, and has all of it on the disk.
+    /// Writes the last lines, and has all of it on the disk. Its modification time is that of the generation, until the owner is
+    /// found to have the same tree later.
     mutating func finish(digest: [UInt8]) throws(Errno) -> Manifest.Totals {
         totals.digest = digest
         batch += "entries \(totals.entries)\nfiles \(totals.files)\nbytes \(totals.bytes)\n".utf8
@@ -62,6 +65,7 @@ struct ManifestWriter {
         batch.write(hexadecimal: checksum.finalize())
         batch.append(UInt8(ascii: "\n"))
         try flush()
+        try file.setModified(created)
         try file.synchronize()
         return totals
     }

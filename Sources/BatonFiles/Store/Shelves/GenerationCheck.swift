@@ -125,7 +125,8 @@ struct GenerationCheck {
     }
 
     private func compareContent(
-        _ entry: Manifest.Entry, _ found: QuietWalk.Found, _ walk: QuietWalk, _ checkpoint: () throws(BatonError) -> Void
+        _ entry: Manifest.Entry, _ found: QuietWalk.Found, _ walk: QuietWalk,
+        _ checkpoint: () throws(BatonError) -> Void
     ) throws(FileFault) {
         if let directory = found.directory {
             guard try EntryAttributes(of: directory).digest == entry.attributes else {

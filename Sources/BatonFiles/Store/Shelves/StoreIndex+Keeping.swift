@@ -10,17 +10,19 @@ extension StoreIndex {
 
     /// What the policy does not keep any more, at this time: more generations than it says, those that are too old, and older ones
     /// that do not fit. Never what is pinned, read, or damaged, and for want of space never the newest good one of a path.
-    func surplus(_ policy: KeepingPolicy, now: Timestamp) -> [Victim] {
+    ///
+    /// - Parameter first: the path that gives room before all others.
+    func surplus(_ policy: KeepingPolicy, now: Timestamp, first: ShelfKey? = nil) -> [Victim] {
         var rest = self
         var victims: [Victim] = []
         for (key, _) in all { victims += surplus(of: key, policy, now: now) }
         for victim in victims { rest.drop(victim) }
         for app in Set(all.map(\.key.owner.appKey)) {
             guard let quota = policy.bytesPerApp else { break }
-            victims += rest.relieve(app, by: rest.usage(of: app).excess(over: quota), first: nil).victims
+            victims += rest.relieve(app, by: rest.usage(of: app).excess(over: quota), first: first).victims
         }
         if let quota = policy.bytes {
-            victims += rest.relieve(nil, by: rest.usage(of: nil).excess(over: quota), first: nil).victims
+            victims += rest.relieve(nil, by: rest.usage(of: nil).excess(over: quota), first: first).victims
         }
         return victims
     }
