@@ -65,7 +65,12 @@ final class KeepingDesk: Sendable {
     private func keep(_ paths: [PathName], for job: Job) async throws(BatonError) -> [Receipt] {
         let end = ContinuousClock.now + .milliseconds(job.request.deadline)
         let cancellation = Inbox<Never>()
-        job.onCancel { cancellation.finish($0) }
+        job.onCancel { reason in
+            // At once, even if the task is held back on its way to the relay.
+            let message = "it is not certain that the relay keeps \(KeepingDesk.names(paths)): \(reason.message)"
+            job.reply(.error(BatonError(reason.code, message)))
+            cancellation.finish(reason)
+        }
         let result = await withTaskGroup(of: Result<[Receipt], BatonError>?.self) { group in
             group.addTask {
                 do throws(BatonError) {
@@ -110,17 +115,17 @@ final class KeepingDesk: Sendable {
                 try isWanted()
                 receipts.append(try await keep(path, until: end, report))
             } catch {
-                var error = error
-                // What was broken off has no other reason than that.
-                do throws(BatonError) { try isWanted() } catch let reason { error = reason }
                 failures.append((path, error))
             }
         }
         guard var error = failures.first?.error else { return receipts }
-        let names = failures.prefix(8).map { "\(Reference(path: $0.path))" }.joined(separator: ", ")
-        let others = failures.count > 8 ? " and \(failures.count - 8) more" : ""
-        error.message = "not kept: \(names)\(others). \(error.message)"
+        error.message = "not kept: \(KeepingDesk.names(failures.map(\.path))). \(error.message)"
         throw error
+    }
+
+    private static func names(_ paths: [PathName]) -> String {
+        let names = paths.prefix(8).map { "\(Reference(path: $0))" }.joined(separator: ", ")
+        return paths.count > 8 ? "\(names) and \(paths.count - 8) more" : names
     }
 
     /// Has one path kept, over as many connections as it takes.

@@ -111,6 +111,10 @@ struct StoreDesk: Sendable {
             let after = query.afterGeneration == 0 ? nil : (path: query.afterPath, generation: query.afterGeneration)
             var listing = store.list(
                 of: owner, path: path.isRoot ? nil : path, generation: generation, after: after)
+            // Behind the last one there is nothing; of a path that is named there must be something.
+            if listing.items.isEmpty, !path.isRoot, after == nil {
+                throw BatonError(.notFound, "nothing of \(Reference(origin: origin, path: path)) is kept", path: path)
+            }
             guard query.action == .verify else { return listing }
             for index in listing.items.indices {
                 let item = listing.items[index]

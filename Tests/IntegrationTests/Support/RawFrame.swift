@@ -77,6 +77,27 @@ extension RawFrame {
                 + UInt64(0).wire + UInt64(0).wire + UInt64(0).wire)
     }
 
+    /// A GET with BASE, as only a relay may send it.
+    static func getWithBase(_ path: String, of origin: String, base: UInt64, stream: UInt32) -> RawFrame {
+        var frame = get(path, of: origin, stream: stream)
+        frame.payload[frame.payload.count - 25] = 8
+        frame.payload += base.wire
+        return frame
+    }
+
+    static func persist(_ path: String, of origin: String = "", stream: UInt32) -> RawFrame {
+        RawFrame(
+            type: 0x16, stream: stream, payload: UInt32(60_000).wire + short(origin) + long(path) + [0])
+    }
+
+    /// Remove, pin, unpin or verify all, or the newest, of a path.
+    static func artifacts(_ action: UInt8, _ path: String, of origin: String = "", stream: UInt32) -> RawFrame {
+        RawFrame(
+            type: 0x17, stream: stream,
+            payload: UInt32(20_000).wire + short(origin) + long(path) + [action] + UInt64(0).wire + long("")
+                + UInt64(0).wire)
+    }
+
     enum Kind: UInt8 {
         case file = 1
         case directory = 2
@@ -93,6 +114,13 @@ extension RawFrame {
             type: entry, flags: isLast ? 1 : 0, stream: stream,
             payload: [kind.rawValue] + mode.wire + size.wire + UInt64(1_700_000_000).wire + UInt32(0).wire
                 + UInt64(1).wire + long(path) + long(target) + UInt16(0).wire)
+    }
+
+    /// A file whose content is that of the same path in the base.
+    static func kept(_ path: String, size: UInt64, mode: UInt16 = 0o644, stream: UInt32) -> RawFrame {
+        var frame = entry(.file, path, size: size, mode: mode, stream: stream)
+        frame.flags = 3
+        return frame
     }
 
     static func skipped(_ path: String, reason: UInt16 = 2, stream: UInt32) -> RawFrame {
@@ -156,6 +184,9 @@ extension RawFrame {
     static let cancel: UInt8 = 0x30
     static let existsReply: UInt8 = 0x20
     static let echoReply: UInt8 = 0x24
+    static let persistReply: UInt8 = 0x26
+    static let artifactsReply: UInt8 = 0x27
+    static let progress: UInt8 = 0x32
     static let error: UInt8 = 0x2F
     static let entry: UInt8 = 0x40
     static let chunk: UInt8 = 0x41
@@ -202,6 +233,31 @@ extension RawFrame {
         return Resume(
             options: tail.first ?? 0, entries: UInt64(wire: tail.dropFirst().prefix(8)),
             offset: UInt64(wire: tail.dropFirst(9).prefix(8)))
+    }
+
+    /// What a GET with BASE says of both: its last 8 bytes are the base.
+    var keeping: (resume: Resume, base: UInt64) {
+        let tail = RawFrame(type: type, payload: payload.dropLast(8))
+        return (tail.resume, UInt64(wire: payload.suffix(8)))
+    }
+
+    /// The one receipt of a PERSIST_REPLY.
+    struct Receipt: Equatable {
+        let path: String
+        let outcome: UInt8
+        let generation: UInt64
+        let stamp: UInt64
+        /// Data bytes that travelled.
+        let sent: UInt64
+    }
+
+    var receipt: Receipt {
+        let path = payload.dropFirst(4).prefix(Int(UInt16(wire: payload.dropFirst(2).prefix(2))))
+        let rest = payload.dropFirst(4 + path.count)
+        return Receipt(
+            path: String(decoding: path, as: UTF8.self), outcome: rest.first ?? 0,
+            generation: UInt64(wire: rest.dropFirst().prefix(8)), stamp: UInt64(wire: rest.dropFirst(9).prefix(8)),
+            sent: UInt64(wire: rest.suffix(8)))
     }
 
     /// The first limit of a GET, which stands before these.
