@@ -102,7 +102,8 @@ struct FetchTransfer {
             credit: FetchTransfer.window, attributes: order.attributes, resume: writer.resumePoint,
             storedOnly: order.storedOnly)
         let request = Request(.get(options), deadline: order.deadline, origin: order.origin, path: order.path)
-        try await TreeReceiver(session: session, lane: lane, meter: meter).receive(request, into: writer)
+        try await TreeReceiver(session: session, lane: lane, meter: meter, peerName: "the relay")
+            .receive(request, into: writer)
     }
 }
 

@@ -48,11 +48,17 @@ struct Keeper: Sendable {
         let incoming = try store.put(
             path, of: owner.artifactOwner, epoch: job.session.peer.epoch, attributes: true, expecting: 0)
         do throws(BatonError) {
+            if let point = incoming.writer.resumePoint {
+                logger.info(
+                    "goes on with what had come of a path that is to be kept",
+                    metadata: ["path": "\(Reference(origin: owner.work, path: path))", "entries": "\(point.entries)"])
+            }
             let options = GetOptions(
                 credit: window, attributes: true, resume: incoming.writer.resumePoint, base: incoming.base)
             let request = Request(
                 .get(options), deadline: job.request.deadline, origin: owner.work, path: path)
-            try await TreeReceiver(session: job.session, lane: lane, meter: meter)
+            try await TreeReceiver(
+                session: job.session, lane: lane, meter: meter, peerName: "work '\(owner.work)'")
                 .receive(request, into: incoming.writer)
             // Nothing travels while everything is read once more, and written to the disk.
             meter.bePatient()

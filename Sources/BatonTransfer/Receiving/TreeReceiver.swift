@@ -8,9 +8,14 @@ package struct TreeReceiver: Sendable {
     private let session: Session
     private let lane: Lane
     private let meter: TransferMeter
+    /// Who is at the other end, for messages.
+    private let peerName: String
 
-    /// - Parameter lane: of `session`.
-    package init(session: Session, lane: Lane, meter: TransferMeter) {
+    /// - Parameters:
+    ///   - lane: of `session`.
+    ///   - peerName: who is at the other end, for messages.
+    package init(session: Session, lane: Lane, meter: TransferMeter, peerName: String) {
+        self.peerName = peerName
         self.session = session
         self.lane = lane
         self.meter = meter
@@ -27,6 +32,7 @@ package struct TreeReceiver: Sendable {
         let inbox = Inbox<Frame>()
         let meter = meter
         let lane = lane
+        let peerName = peerName
         meter.begin()
         writer.beginStream()
         let opened = await session.open(request) { stream in
@@ -37,7 +43,7 @@ package struct TreeReceiver: Sendable {
             case .report(let report): meter.hear(report)
             case .reply(.error(let error)): inbox.finish(error)
             case .lost(let error):
-                inbox.finish(BatonError(.interrupted, "the connection was lost: \(error.message)"))
+                inbox.finish(BatonError(.interrupted, "the connection to \(peerName) was lost: \(error.message)"))
             case .reply: inbox.finish(BatonError(.internal, "a get was answered with something else"))
             }
         }
