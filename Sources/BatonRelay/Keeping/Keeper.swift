@@ -58,8 +58,9 @@ struct Keeper: Sendable {
             let request = Request(
                 .get(options), deadline: job.request.deadline, origin: owner.work, path: path)
             try await TreeReceiver(
-                session: job.session, lane: lane, meter: meter, peerName: "work '\(owner.work)'")
-                .receive(request, into: incoming.writer)
+                session: job.session, lane: lane, meter: meter, peerName: "work '\(owner.work)'"
+            )
+            .receive(request, into: incoming.writer)
             // Nothing travels while everything is read once more, and written to the disk.
             meter.bePatient()
             let receipt = try incoming.publish { () throws(BatonError) in try job.checkWanted() }
