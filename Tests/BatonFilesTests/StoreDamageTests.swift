@@ -131,6 +131,21 @@ import Testing
         #expect(try bench.bench.run("ls -d store/artifacts/stray store/artifacts/.hidden | wc -l") == "2\n")
     }
 
+    @Test func `a generation that somebody takes away while the store is open answers no more`() throws {
+        try makeGenerations()
+        try bench.bench.run("rm -r \(bench.shelf("out"))/2")
+        #expect(try bench.tree("out")?.generation == 1)
+        #expect(try bench.items("out").map(\.isDamaged) == [false, true])
+        try bench.bench.run("rm -r \(bench.shelf("out"))")
+        #expect(try bench.tree("out") == nil)
+        #expect(try bench.persist("out").generation == 3)
+        _ = try bench.store.remove(PathName("out"), of: bench.owner, generation: 1)
+        #expect(try bench.generations("out") == [2, 3])
+        try bench.open()
+        #expect(bench.report.damaged == [])
+        #expect(try bench.generations("out") == [3])
+    }
+
     @Test func `a generation in another's place is not taken for it`() throws {
         try makeGenerations()
         try bench.write("secret", to: "other")

@@ -95,6 +95,20 @@ import Testing
         #expect(try bench.leftovers == "")
     }
 
+    @Test func `a reader does not mind that other generations share its files, and cease to`() throws {
+        try bench.write(bytes: 3_000_000, to: "out/file")
+        try bench.persist("out")
+        let reading = try Reading(#require(try bench.tree("out")).open(PathName("out"), stream: 1))
+        try reading.burst()
+        try bench.write("1", to: "out/other")
+        try bench.persist("out")
+        #expect(try bench.bench.run("stat -c %h \(bench.shelf("out"))/1/content/file") == "2\n")
+        _ = try bench.store.remove(PathName("out"), of: bench.owner, generation: 2)
+        #expect(try bench.bench.run("stat -c %h \(bench.shelf("out"))/1/content/file") == "1\n")
+        let replica = try reading.finish()
+        #expect(replica.passes == 0 && replica.restartedFiles == 0)
+    }
+
     @Test func `a list comes in pages, in the order of the wire`() throws {
         for path in ["b", "a", "a/b", "a-b"] {
             try bench.persist(path, messages: Script.file("", path))

@@ -65,10 +65,12 @@ struct FileStatus: Sendable {
 
     /// Whether the content is what it was when `earlier` was taken: the same version, or one that differs in nothing but the count of
     /// its names. Renaming another file over this one changes its ctime, and not a byte of it.
-    func hasContent(of earlier: FileStatus) -> Bool {
+    ///
+    /// - Parameter whateverItsNames: as many may have gone as have come, too.
+    func hasContent(of earlier: FileStatus, whateverItsNames: Bool = false) -> Bool {
         if isSameVersion(as: earlier) { return true }
         return kind == .file && earlier.kind == .file && identity == earlier.identity && size == earlier.size
-            && modified == earlier.modified && links != earlier.links
+            && modified == earlier.modified && (links != earlier.links || whateverItsNames)
     }
 
     var entryKind: EntryKind {

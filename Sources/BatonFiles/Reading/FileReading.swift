@@ -7,6 +7,7 @@ struct FileReading {
     /// Of the version that is read.
     let status: FileStatus
     private let isSparse: Bool
+    private let isKept: Bool
     /// The data around ``position``, up to the next hole.
     private var extentEnd: UInt64 = 0
     /// Where the next data lies; the size when nothing but a hole is left.
@@ -18,7 +19,11 @@ struct FileReading {
     /// - Parameters:
     ///   - status: of the file, settled.
     ///   - offset: what lies before it is not wanted.
-    init(_ file: Descriptor, status: FileStatus, from offset: UInt64 = 0) throws(FileFault) {
+    ///   - isKept: nobody writes in it, but it gains and loses names, which changes its ctime.
+    init(
+        _ file: Descriptor, status: FileStatus, from offset: UInt64 = 0, isKept: Bool = false
+    ) throws(FileFault) {
+        self.isKept = isKept
         self.file = file
         self.status = status
         position = min(offset, status.size)
@@ -62,6 +67,6 @@ struct FileReading {
 
     private func checkContent() throws(FileFault) {
         let now = try faulting { () throws(Errno) in try file.status() }
-        guard now.hasContent(of: status) else { throw .changed }
+        guard now.hasContent(of: status, whateverItsNames: isKept) else { throw .changed }
     }
 }

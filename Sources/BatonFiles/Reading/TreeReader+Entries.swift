@@ -175,7 +175,8 @@ extension TreeReader {
         }
         let isWhole = output.isComparing && output.resumeOffset == nil
         let offset = output.resumeOffset
-        var reading = try FileReading(file, status: status, from: offset ?? (isWhole ? status.size : 0))
+        var reading = try FileReading(
+            file, status: status, from: offset ?? (isWhole ? status.size : 0), isKept: recorded != nil)
         var entry = try entry(.file, status)
         entry.size = status.size
         entry.attributes = attributes?.attributes ?? []
@@ -183,7 +184,7 @@ extension TreeReader {
         guard try send(.entry(entry)) else { return nil }
         if offset != nil, reading.isDone {
             // It came to its end without its last piece: it is announced, and read, again.
-            reading = try FileReading(file, status: status)
+            reading = try FileReading(file, status: status, isKept: recorded != nil)
             entry.isLast = reading.isDone
             guard try send(.entry(entry)) else { return nil }
         }

@@ -145,7 +145,7 @@ public final class TreeReader {
             }
             output.beginPass()
         }
-        hardLinks = HardLinks()
+        hardLinks = recorded?.hasHardLinks ?? true ? HardLinks() : HardLinks(capacity: 0)
         announced = []
         sent.beginWalk()
         let opened = try top.open()

@@ -65,8 +65,9 @@ extension LocalArtifactStore {
             guard let (record, last) = taken else { return .success(false) }
             do throws(Errno) {
                 let name = FileName("\(key.incomingName)-\(record.number)-\(record.id)".utf8)
-                try moveAside(record.number, of: key, last: last, as: name)
-                index.withLock { $0.addTrash(StoreIndex.Trash(id: record.id, name: name)) }
+                if try moveAside(record.number, of: key, last: last, as: name) {
+                    index.withLock { $0.addTrash(StoreIndex.Trash(id: record.id, name: name)) }
+                }
                 return .success(true)
             } catch {
                 index.withLock { index in
@@ -75,19 +76,27 @@ extension LocalArtifactStore {
                         shelf.records.sort { $0.number < $1.number }
                     }
                 }
-                return .failure(.keeping(key, error))
+                return .failure(.keeping(key, error, "removed"))
             }
         }
         return try result.get()
     }
 
-    private func moveAside(_ number: UInt64, of key: ShelfKey, last: UInt64, as name: FileName) throws(Errno) {
-        guard let shelf = try folder.shelf(key) else { throw .noSuchFileOrDirectory }
+    /// - Returns: false if somebody has taken it away by hand.
+    private func moveAside(
+        _ number: UInt64, of key: ShelfKey, last: UInt64, as name: FileName
+    ) throws(Errno) -> Bool {
+        guard let shelf = try folder.shelf(key) else { return false }
         // The highest number is not used again, whatever is left.
         if number == last, try About(shelf)?.last ?? 0 < last { try About(path: key.path, last: last).write(in: shelf) }
         Moment.beforeGenerationRemoval()
-        try shelf.move(FileName(String(number).utf8), to: folder.trash, as: name)
+        do throws(Errno) {
+            try shelf.move(FileName(String(number).utf8), to: folder.trash, as: name)
+        } catch .noSuchFileOrDirectory {
+            return false
+        }
         try calls.synchronize(shelf)
+        return true
     }
 
     /// Removes what was put aside and nobody reads any more.
@@ -176,7 +185,7 @@ extension LocalArtifactStore {
                 }
                 try directory.setMark(GenerationNames.pinned, isPinned ? [] : nil)
             } catch {
-                return .failure(.keeping(key, error))
+                return .failure(.keeping(key, error, isPinned ? "pinned" : "unpinned"))
             }
             _ = index.withLock { $0.change(key, number) { $0.isPinned = isPinned } }
             return .success(())
@@ -232,7 +241,7 @@ extension LocalArtifactStore {
             case .failure(let damage): try? directory.setMark(GenerationNames.damaged, Array(damage.what.utf8))
             }
         } catch {
-            throw .keeping(key, error)
+            throw .keeping(key, error, "taken for whole")
         }
         return outcome
     }

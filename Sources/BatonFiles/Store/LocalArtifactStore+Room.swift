@@ -92,7 +92,9 @@ extension StoreIndex {
 
 extension BatonError {
     /// A failure of the store's disk.
-    static func keeping(_ key: ShelfKey, _ reason: Errno) -> BatonError {
+    ///
+    /// - Parameter what: did not happen to the path because of it.
+    static func keeping(_ key: ShelfKey, _ reason: Errno, _ what: String = "stored") -> BatonError {
         let (code, text): (ErrorCode, String) =
             switch reason {
             case .noSpace, .diskQuotaExceeded:
@@ -106,7 +108,7 @@ extension BatonError {
             default: (.internal, "the relay's store cannot be written: \(reason)")
             }
         return BatonError(
-            code, "'\(key.path)' was not stored: \(text); what is stored already stays", path: key.path)
+            code, "'\(key.path)' was not \(what): \(text); what is stored already stays", path: key.path)
     }
 
     static func keeping(_ key: ShelfKey, _ fault: FileFault) -> BatonError {

@@ -67,6 +67,8 @@ public final class LocalArtifactStore: ArtifactStore {
             guard let (shelf, record) = found else { return nil }
             let lease = GenerationLease(record.id, in: self)
             if let tree = try StoredTree(shelf: shelf, record: record, lease: lease, folder: folder) { return tree }
+            // What is being removed is in the index no more. What still is, somebody has taken away by hand.
+            _ = index.withLock { $0.change(shelf, record.number) { $0.damage = "has gone from the disk" } }
         }
         throw BatonError(.busy, "what is stored of '\(path)' is being removed: try again", path: path)
     }

@@ -148,7 +148,7 @@ extension LocalIncoming {
         let number = finished.header.generation
         let result = store.shelving.withLock { _ -> Result<Descriptor, BatonError> in
             do throws(Errno) {
-                let shelf = try store.folder.makeShelf(key)
+                let shelf = try store.folder.makeShelf(key, last: number - 1)
                 guard store.index.withLock({ $0.beginPublishing(key.owner, claim.epoch) }) else {
                     return .failure(.fenced(key.path))
                 }

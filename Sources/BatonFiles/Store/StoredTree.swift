@@ -164,6 +164,8 @@ final class ManifestVersions: RecordedVersions {
     private let top: PathName
     private var current: Manifest.Entry?
 
+    var hasHardLinks: Bool { reader.totals.hardLinks > 0 }
+
     init(_ reader: ManifestReader, top: PathName) {
         self.reader = reader
         self.top = top

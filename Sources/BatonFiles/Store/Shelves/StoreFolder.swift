@@ -51,7 +51,9 @@ final class StoreFolder: Sendable {
     }
 
     /// The directory of a shelf, made and on the disk.
-    func makeShelf(_ key: ShelfKey) throws(Errno) -> Descriptor {
+    ///
+    /// - Parameter last: the highest number that was ever used.
+    func makeShelf(_ key: ShelfKey, last: UInt64) throws(Errno) -> Descriptor {
         var directory = artifacts
         for name in key.names {
             do throws(Errno) {
@@ -60,7 +62,7 @@ final class StoreFolder: Sendable {
             } catch .fileExists {}
             directory = try directory.directory(name)
         }
-        if try About(directory) == nil { try About(path: key.path, last: 0).write(in: directory) }
+        if try About(directory) == nil { try About(path: key.path, last: last).write(in: directory) }
         return directory
     }
 
