@@ -188,7 +188,8 @@ struct GenerationTests {
         try await Cluster.run(shares: ["outputs", "a space"], "mkdir outputs 'a space'") { cluster in
             let none = try await cluster.trainer.baton("artifacts", "ls")
             #expect(none.status == 0 && none.stdout.isEmpty && none.stderr.contains("nothing stored"), "\(none)")
-            try await persist(1...1, in: cluster)
+            try await shell("echo 1 > outputs/file", in: cluster.trainer.root)
+            try await cluster.trainer.persist()
             try await cluster.trainer.artifacts("pin", "lit://outputs")
             let table = try await cluster.trainer.start(["artifacts", "ls"], environment: ["TZ": "XYZ-05:30"]).output()
             let lines = table.stdout.split(separator: "\n")
