@@ -61,10 +61,10 @@ public protocol ArtifactStore: AnyObject, Sendable {
         of owner: ArtifactOwner, path: PathName?, generation: UInt64?, after: (path: PathName, generation: UInt64)?
     ) -> ArtifactsListing
 
-    /// Removes a generation, or all of a path, pinned or not. Whoever reads one goes on.
+    /// Removes a generation, or all of a path that are not pinned and fit one listing. Whoever reads one goes on.
     ///
-    /// - Throws: ``BatonError`` `notFound`
-    func remove(_ path: PathName, of owner: ArtifactOwner, generation: UInt64?) throws(BatonError) -> [ArtifactItem]
+    /// - Throws: ``BatonError`` `notFound`; `usage` if nothing but what is pinned was meant
+    func remove(_ path: PathName, of owner: ArtifactOwner, generation: UInt64?) throws(BatonError) -> ArtifactsListing
 
     /// Has a generation (the newest good one if none is named) kept until it is unpinned, or no longer kept so.
     ///

@@ -27,13 +27,24 @@ extension LocalArtifactStore {
 
     public func remove(
         _ path: PathName, of owner: ArtifactOwner, generation: UInt64?
-    ) throws(BatonError) -> [ArtifactItem] {
+    ) throws(BatonError) -> ArtifactsListing {
         let key = ShelfKey(owner: OwnerKey(owner), path: path)
-        let items = try items(of: key, generation)
-        for item in items { try bury(StoreIndex.Victim(key: key, number: item.generation), evenIfLeased: true) }
+        let loose = try items(of: key, generation).filter { !$0.isPinned }
+        guard !loose.isEmpty else {
+            let what = generation.map { "generation \($0) of '\(path)' is" } ?? "all that is stored of '\(path)' is"
+            throw BatonError(.usage, "\(what) pinned: unpin it first, with 'baton artifacts unpin'", path: path)
+        }
+        // As many as can be told of; whoever asked asks again.
+        var listing = ArtifactsListing(fitting: loose)
+        var removed: [ArtifactItem] = []
+        for item in listing.items
+        where try bury(StoreIndex.Victim(key: key, number: item.generation), evenIfLeased: true) {
+            removed.append(item)
+        }
+        listing.items = removed
         var sweep = StoreSweep()
         emptyTrash(into: &sweep)
-        return items
+        return listing
     }
 
     /// Removes a generation unless somebody reads it now.
@@ -54,7 +65,7 @@ extension LocalArtifactStore {
         let key = victim.key
         let result = shelving.withLock { _ -> Result<Bool, BatonError> in
             let taken = index.withLock { index -> (record: GenerationRecord, last: UInt64)? in
-                guard let record = index[key]?.records.first(where: { $0.number == victim.number }),
+                guard let record = index[key]?.records.first(where: { $0.number == victim.number }), !record.isPinned,
                     evenIfLeased || !index.isLeased(record.id)
                 else { return nil }
                 return index.change(key) { shelf in
@@ -155,12 +166,7 @@ extension LocalArtifactStore {
                 bytes: 0, digest: [])
             items.removeAll { !last.precedes($0) }
         }
-        var room = ArtifactsListing.room
-        let fitting = items.prefix { item in
-            room -= item.encodedSize
-            return room >= 0
-        }
-        return ArtifactsListing(items: Array(fitting), more: fitting.count < items.count)
+        return ArtifactsListing(fitting: items)
     }
 
     private func items(of key: ShelfKey, _ generation: UInt64?) throws(BatonError) -> [ArtifactItem] {
@@ -256,6 +262,18 @@ extension Shelf {
                 digest: record.digest, isPinned: record.isPinned, isDamaged: record.damage != nil,
                 isNewest: record.id == records.last?.id)
         }
+    }
+}
+
+extension ArtifactsListing {
+    /// As many of the items as one reply has room for.
+    fileprivate init(fitting items: [ArtifactItem]) {
+        var room = ArtifactsListing.room
+        let fitting = items.prefix { item in
+            room -= item.encodedSize
+            return room >= 0
+        }
+        self.init(items: Array(fitting), more: fitting.count < items.count)
     }
 }
 

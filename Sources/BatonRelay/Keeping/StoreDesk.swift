@@ -123,7 +123,7 @@ struct StoreDesk: Sendable {
                 }
             }
             return listing
-        case .remove: return ArtifactsListing(items: try store.remove(path, of: owner, generation: generation))
+        case .remove: return try store.remove(path, of: owner, generation: generation)
         case .pin: return ArtifactsListing(items: try store.setPinned(true, path, of: owner, generation: generation))
         case .unpin:
             return ArtifactsListing(items: try store.setPinned(false, path, of: owner, generation: generation))
