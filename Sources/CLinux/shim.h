@@ -30,6 +30,10 @@ static inline int baton_renameat2(int from, const char *old_name, int to, const 
     return (int)syscall(SYS_renameat2, from, old_name, to, new_name, flags);
 }
 
+static inline int baton_syncfs(int descriptor) {
+    return (int)syscall(SYS_syncfs, descriptor);
+}
+
 // `access` for what a descriptor stands for (also one opened with O_PATH), with the effective user.
 static inline int baton_faccess(int descriptor, const char *path, int mode) {
     return (int)syscall(SYS_faccessat2, descriptor, path, mode, BATON_AT_EMPTY_PATH | BATON_AT_EACCESS);

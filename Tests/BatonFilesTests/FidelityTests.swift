@@ -209,6 +209,11 @@ import Testing
                 let name = path.contains("/.baton-stage-") ? path.drop { $0 != "." }.drop { $0 != "/" } : path.suffix(9)
                 events.withLock { $0.append(String(name)) }
             }
+            calls.synchronizeFileSystem = { [self] descriptor throws(Errno) in
+                if let failure { throw failure }
+                try descriptor.synchronizeFileSystem()
+                events.withLock { $0.append("all") }
+            }
             calls.rename = { [self] directory, name, newName, way throws(Errno) in
                 try directory.rename(name, to: newName, way)
                 events.withLock { $0.append("published") }
@@ -217,6 +222,18 @@ import Testing
         }
 
         var log: [String] { events.withLock { $0 } }
+    }
+
+    @Test func `a durable get of many files brings them to the disk in one go`() throws {
+        let disk = Disk()
+        let tree = try [Script.directory("")] + (100...200).map { try Script.file("f\($0)", "x") }
+        try bench.give()
+        try asOrdinaryUser {
+            _ = try receive(tree, by: writer(durable: true, calls: disk.calls))
+            #expect(disk.log == ["all", "published", "/receiver"])
+        }
+        let failing = Disk(failing: .ioError)
+        try expectError(.internal) { _ = try receive(tree, by: writer(durable: true, calls: failing.calls)) }
     }
 
     @Test func `a durable get has every file and directory on the disk before it is published, its name after it`()

@@ -110,6 +110,12 @@ extension Descriptor {
         case exchanging
     }
 
+    /// Has all that its file system still holds in memory on the disk: of many files at once, which would each cost a write of the file
+    /// system's journal.
+    func synchronizeFileSystem() throws(Errno) {
+        _ = try systemCall { baton_syncfs(number) }
+    }
+
     func rename(_ name: FileName, to newName: FileName, _ way: RenameWay) throws(Errno) {
         let flag = UInt32(way == .exchanging ? BATON_RENAME_EXCHANGE : BATON_RENAME_NOREPLACE)
         _ = try systemCall { baton_renameat2(number, name.cString, number, newName.cString, flag) }

@@ -13,4 +13,5 @@ struct FileSystemCalls: Sendable {
         try directory.rename(name, to: newName, way)
     }
     var synchronize: Synchronize = { descriptor throws(Errno) in try descriptor.synchronize() }
+    var synchronizeFileSystem: Synchronize = { descriptor throws(Errno) in try descriptor.synchronizeFileSystem() }
 }

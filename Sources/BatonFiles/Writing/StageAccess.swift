@@ -93,8 +93,16 @@ extension Stage {
         levels.push(opened, identity: status.identity, Level(name: name, status: status, names: names))
     }
 
-    /// Has everything in the stage on the disk, in one batch.
-    func synchronize(_ calls: FileSystemCalls) throws(FileFault) {
+    /// As many files and directories are brought to the disk one by one.
+    private static let fewEntries: UInt64 = 64
+
+    /// Has everything in the stage on the disk.
+    ///
+    /// - Parameter entries: how much that is, about.
+    func synchronize(entries: UInt64, _ calls: FileSystemCalls) throws(FileFault) {
+        if entries > Stage.fewEntries {
+            return try faulting { () throws(Errno) in try calls.synchronizeFileSystem(directory.directory(.current)) }
+        }
         try visit { visited throws(FileFault) in
             try faulting { () throws(Errno) in
                 if let directory = visited.directory { return try calls.synchronize(directory) }

@@ -251,7 +251,9 @@ extension TreeWriter {
         if order.strict, let first = tree.skipped.entries.first { throw refusal(first, of: tree.skipped.count) }
         let stage = tree.stage
         if order.durable {
-            do { try stage.synchronize(calls) } catch { throw .writing(destination.path, error) }
+            do { try stage.synchronize(entries: progress.entries, calls) } catch {
+                throw .writing(destination.path, error)
+            }
         }
         let publisher = Publisher(destination: destination, stage: stage, folder: folder, calls: calls)
         let replacement = try publisher.publish(overwrite: overwrite)
