@@ -233,7 +233,7 @@ import Testing
             #expect(disk.log == ["all", "published", "/receiver"])
         }
         let failing = Disk(failing: .ioError)
-        try expectError(.internal) { _ = try receive(tree, by: writer(durable: true, calls: failing.calls)) }
+        try expectError(.cannotCreate) { _ = try receive(tree, by: writer(durable: true, calls: failing.calls)) }
     }
 
     @Test func `a durable get has every file and directory on the disk before it is published, its name after it`()
