@@ -42,7 +42,7 @@ test: build ## Run all tests
 soak: build ## Kill processes at random moments and rewrite sources for long (MOMENTS=, SEED=, SECONDS=)
 	@Scripts/require run
 	BATON_KILL_MOMENTS=$(MOMENTS) BATON_KILL_SEED=$(SEED) BATON_REWRITE_SECONDS=$(SECONDS) \
-		$(SWIFT) test --skip-build --filter 'IntegrationTests\.(KillTests|RewritingTests)'
+		$(SWIFT) test --skip-build --filter 'IntegrationTests\.(KillTests|PersistKillTests|RewritingTests)'
 
 build: ## Compile everything, tests too, for debugging; warnings are errors
 	@Scripts/require build

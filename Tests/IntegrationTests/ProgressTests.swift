@@ -34,6 +34,25 @@ struct ProgressTests {
         #expect(shown.contains(/\r\u{1B}\[Klit:\/\/trainer@/), "the result follows on a cleared line")
     }
 
+    @Test("persist shows it, too, and names the hops as they are seen from here")
+    func persist() async throws {
+        let large = try await LargeFile.shared()
+        try await Cluster.run(shares: [large.path]) { cluster in
+            let persist = "'\(try Program.ours("baton"))' persist"
+            let script = try Program(["script", "-qec", persist, "/dev/null"], in: cluster.trainer.root)
+            try await eventually("the first of the file at the relay") {
+                try await shell("find . -name '.baton-stage-*'", in: cluster.folder.path("store")).isEmpty == false
+            }
+            cluster.relay.program.send(SIGSTOP)
+            try await Task.sleep(for: .milliseconds(1500))
+            cluster.relay.program.send(SIGCONT)
+            let output = try await script.output(within: .seconds(60))
+            #expect(output.status == 0, "\(output)")
+            #expect(output.stdout.contains(/[0-9.]+ MiB, [0-9]+ entr(y|ies), [0-9.]+ [KM]iB\/s/), "\(output)")
+            #expect(output.stdout.contains(/\r\u{1B}\[Klit:\/\/trainer@\S+ stored: generation 1/), "\(output)")
+        }
+    }
+
     @Test("--quiet shows nothing of it, but the result")
     func quiet() async throws {
         let shown = try await shown("--quiet")
