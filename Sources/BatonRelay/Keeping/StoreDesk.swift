@@ -109,24 +109,44 @@ struct StoreDesk: Sendable {
         switch query.action {
         case .list, .verify:
             let after = query.afterGeneration == 0 ? nil : (path: query.afterPath, generation: query.afterGeneration)
-            var listing = store.list(
+            let listing = store.list(
                 of: owner, path: path.isRoot ? nil : path, generation: generation, after: after)
             // Behind the last one there is nothing; of a path that is named there must be something.
             if listing.items.isEmpty, !path.isRoot, after == nil {
                 throw BatonError(.notFound, "nothing of \(Reference(origin: origin, path: path)) is kept", path: path)
             }
-            guard query.action == .verify else { return listing }
-            for index in listing.items.indices {
-                let item = listing.items[index]
-                listing.items[index] = try store.verify(item.path, of: owner, generation: item.generation) {
-                    () throws(BatonError) in try job.checkWanted()
-                }
-            }
-            return listing
+            return query.action == .verify ? try verify(listing, job, owner) : listing
         case .remove: return try store.remove(path, of: owner, generation: generation)
         case .pin: return ArtifactsListing(items: try store.setPinned(true, path, of: owner, generation: generation))
         case .unpin:
             return ArtifactsListing(items: try store.setPinned(false, path, of: owner, generation: generation))
         }
+    }
+
+    /// Reads what is listed; what there is no time for is left to the next page.
+    private func verify(
+        _ listing: ArtifactsListing, _ job: Job, _ owner: ArtifactOwner
+    ) throws(BatonError) -> ArtifactsListing {
+        // The answer has to be there before nobody waits for it any more.
+        let end = ContinuousClock.now + .milliseconds(job.request.deadline) * 9 / 10
+        var verified: [ArtifactItem] = []
+        for item in listing.items {
+            do throws(BatonError) {
+                verified.append(
+                    try store.verify(item.path, of: owner, generation: item.generation) { () throws(BatonError) in
+                        try job.checkWanted()
+                        if ContinuousClock.now > end {
+                            let message = "there is not time enough to read generation \(item.generation)"
+                            throw BatonError(.deadline, message, path: item.path)
+                        }
+                    })
+            } catch {
+                // Removed since it was listed.
+                if error.code == .notFound { continue }
+                guard error.code == .deadline, !verified.isEmpty else { throw error }
+                return ArtifactsListing(items: verified, more: true)
+            }
+        }
+        return ArtifactsListing(items: verified, more: listing.more && !verified.isEmpty)
     }
 }
