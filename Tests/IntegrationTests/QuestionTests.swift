@@ -51,6 +51,22 @@ struct QuestionTests {
         }
     }
 
+    @Test("A time that no file has is shown as far as that goes", arguments: [Int64.min, Int64.max, -1])
+    func oddTime(_ seconds: Int64) async throws {
+        try await Cluster.run { cluster in
+            let origin = try await cluster.peer()
+            _ = try await origin.greet()
+            let question = try cluster.deploy.start(["stat", "--json", "lit://third@file"])
+            let stream = try await origin.frame(RawFrame.stat).stream
+            origin.send(.statReply(modified: seconds, stream: stream))
+            let answer = try await question.output()
+            #expect(answer.status == 0, "\(answer)")
+            if seconds == -1 {
+                #expect(try answer.json()["mtime"] as? String == "1969-12-31T23:59:59.000000000Z")
+            }
+        }
+    }
+
     @Test("stat --digest of a file is what sha256sum says")
     func fileDigest() async throws {
         try await Cluster.run(files) { cluster in

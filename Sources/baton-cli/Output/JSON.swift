@@ -15,10 +15,11 @@ enum JSON {
 extension Timestamp {
     /// RFC 3339 in UTC, with nanoseconds.
     var text: String {
+        // Any number may have come: none of this overflows.
+        let second = Int(((seconds % 86_400) + 86_400) % 86_400)
         let days = seconds / 86_400 - (seconds % 86_400 < 0 ? 1 : 0)
         let date = Date(timeIntervalSince1970: Double(days) * 86_400)
         let day = date.formatted(.iso8601.year().month().day())
-        let second = Int(seconds - days * 86_400)
         let clock = [second / 3600, second / 60 % 60, second % 60].map { padded($0, 2) }.joined(separator: ":")
         return "\(day)T\(clock).\(padded(Int(nanoseconds), 9))Z"
     }

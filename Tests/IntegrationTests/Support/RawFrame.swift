@@ -64,6 +64,14 @@ extension RawFrame {
         RawFrame(type: existsReply, stream: stream, payload: [1, 0])
     }
 
+    /// The answer to STAT: a file of this time, in seconds.
+    static func statReply(modified: Int64, stream: UInt32) -> RawFrame {
+        RawFrame(
+            type: 0x21, stream: stream,
+            payload: [1, 0] + UInt16(0o644).wire + UInt64(1).wire + UInt64(1).wire + modified.wire + UInt32(0).wire
+                + [0])
+    }
+
     static func cancel(stream: UInt32) -> RawFrame { RawFrame(type: 0x30, stream: stream, payload: UInt16(12).wire) }
 
     static func credit(_ limit: UInt64, stream: UInt32) -> RawFrame {
@@ -180,6 +188,7 @@ extension RawFrame {
     static let goAway: UInt8 = 0x08
     static let get: UInt8 = 0x13
     static let exists: UInt8 = 0x10
+    static let stat: UInt8 = 0x11
     static let wait: UInt8 = 0x15
     static let cancel: UInt8 = 0x30
     static let existsReply: UInt8 = 0x20
