@@ -142,6 +142,10 @@ final class KeepingDesk: Sendable {
                 logger.log(
                     level: level, "keeping \(Reference(path: path)) goes on when the relay is back: \(error.message)",
                     metadata: ["code": "\(error.code.name)"])
+                // A person who waits for it is told once, too.
+                if level == .warning, error.code != .busy {
+                    report(Progress(bytesIn: 0, bytesOut: 0, entries: 0, waiting: .nothing, note: error.message))
+                }
                 level = .debug
                 do { try await Task.sleep(for: min(backoff.delay(), end - .now)) } catch { throw interruption(path) }
             }
