@@ -158,6 +158,82 @@ struct PersistTests {
         }
     }
 
+    @Test("Modes that keep their owner from writing are no obstacle: neither to keep, nor to get, nor to remove it")
+    func oddModes() async throws {
+        let script = """
+            mkdir -p outputs/closed/deep outputs/empty; echo 1 > outputs/closed/deep/file; echo 2 > outputs/closed/file
+            chmod 400 outputs/closed/deep/file; chmod 444 outputs/closed/file
+            chmod 500 outputs/closed/deep outputs/empty; chmod 555 outputs/closed
+            """
+        try await Cluster.run(keeping: ["--keep-generations", "1"], script) { cluster in
+            for generation in 1...2 {
+                #expect(try await cluster.trainer.persist().map(\.generation) == [generation])
+                try await shell("touch outputs/more; sleep 0.1", in: cluster.trainer.root)
+            }
+            try await shell("rm outputs/more", in: cluster.trainer.root)
+            #expect(try await cluster.trainer.persist().map(\.outcome) == ["stored"])
+            let get = try await cluster.deploy.baton("get", "--stored", "lit://trainer@outputs", "copy")
+            #expect(get.status == 0, "\(get)")
+            try await expectSame(cluster.trainer.root + "/outputs", cluster.deploy.root + "/copy")
+            try await eventually("the end of the older ones on the disk", within: .seconds(90)) {
+                try await StoreOnDisk(cluster).files(named: "file").count == 2
+            } otherwise: {
+                cluster.relay.log
+            }
+            try await cluster.trainer.artifacts("rm", "lit://outputs")
+            #expect(try await StoreOnDisk(cluster).files(named: "file").isEmpty)
+        }
+    }
+
+    @Test("A work that shares its whole root: all of it is kept, but what is Baton's own")
+    func root() async throws {
+        try await Cluster.run(shares: ["."], "mkdir sub; echo 1 > file; echo 2 > sub/file") { cluster in
+            #expect(try await cluster.trainer.persist().map(\.path) == ["lit://trainer@."])
+            #expect(try await cluster.trainer.generations() == [1])
+            #expect(try await cluster.trainer.end() == 0)
+            let get = try await cluster.deploy.baton("get", "lit://trainer@.", "copy")
+            #expect(get.status == 0 && get.stdout.contains("(stored, generation 1)"), "\(get)")
+            #expect(
+                try await shell("find copy | sort", in: cluster.deploy.root)
+                    == "copy\ncopy/file\ncopy/sub\ncopy/sub/file\n")
+            let one = try await cluster.deploy.baton("stat", "lit://trainer@sub/file")
+            #expect(one.status == 0 && one.stdout.contains("(stored, generation 1)"), "\(one)")
+            let hidden = try await cluster.deploy.baton("stat", "lit://trainer@.baton/agent.sock")
+            #expect([66, 77].contains(hidden.status), "\(hidden)")
+        }
+    }
+
+    @Test("While the relay is away it waits, says so, and goes on when it is back")
+    func relayAway() async throws {
+        try await Cluster.run(files) { cluster in
+            try await cluster.relay.program.kill()
+            try await cluster.trainer.says("lost the relay")
+            let persist = try cluster.trainer.start(["persist"])
+            try await eventually("a remark") { persist.stderr.contains("out of reach") }
+            let relay = try await cluster.restartRelay()
+            let output = try await persist.output(within: .seconds(30))
+            #expect(output.status == 0 && output.stdout.contains("generation 1"), "\(output)\n\(relay.log)")
+        }
+    }
+
+    @Test("A relay that is told to end in the middle, and comes back, has it in the end")
+    func relayEnded() async throws {
+        let large = try await LargeFile.shared()
+        try await Cluster.run(shares: [large.path]) { cluster in
+            let persist = try cluster.trainer.start(["persist", "--json"])
+            try await eventually("some of the file at the relay") { try await storeSize(cluster) > 20 << 20 }
+            cluster.trainer.program.send(SIGSTOP)
+            cluster.relay.program.send(SIGTERM)
+            #expect(try await cluster.relay.program.status(within: .seconds(30)) == 0)
+            let relay = try await Relay(
+                in: cluster.folder, certificates: cluster.certificates.relay, listen: cluster.relay.address)
+            cluster.trainer.program.send(SIGCONT)
+            let output = try await persist.output(within: .seconds(60))
+            #expect(output.status == 0, "\(output)\n\(relay.log)")
+            #expect(try output.persisted().map(\.generation) == [1])
+        }
+    }
+
     @Test("A declared file is kept as well as a directory")
     func file() async throws {
         try await Cluster.run(shares: ["outputs/file"], files) { cluster in
