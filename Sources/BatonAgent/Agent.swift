@@ -146,7 +146,9 @@ public final class Agent: Sendable {
     private func work(
         _ connected: SessionPeer, _ service: AgentService, _ shutdown: @Sendable () async -> Void
     ) async throws -> Int32 {
-        if configuration.restores { await Restoration(fetcher: service.fetcher, logger: logger).run(service.declared) }
+        if configuration.restores {
+            try await Restoration(fetcher: service.fetcher, logger: logger).run(service.declared)
+        }
         guard !configuration.command.isEmpty else {
             await shutdown()
             return 0
