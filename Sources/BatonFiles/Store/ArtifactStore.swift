@@ -48,6 +48,14 @@ public protocol ArtifactStore: AnyObject, Sendable {
     /// - Returns: false, and nothing has changed, if a generation of the owner is being published in this very moment.
     func fence(_ owner: ArtifactOwner, epoch: UInt64) -> Bool
 
+    /// From here to ``endChange(of:)`` no newer session of the owner comes: what this one removes or pins, it does as the newest. Looks
+    /// at memory only.
+    ///
+    /// - Returns: false if it is not the newest any more.
+    func beginChange(of owner: ArtifactOwner, epoch: UInt64) -> Bool
+
+    func endChange(of owner: ArtifactOwner)
+
     /// Whether ``tree(at:of:)`` has an answer. Looks at memory only.
     func covers(_ path: PathName, of owner: ArtifactOwner) -> Bool
 

@@ -50,6 +50,16 @@ public final class LocalArtifactStore: ArtifactStore {
         return index.withLock { $0.fence(key, epoch) }
     }
 
+    public func beginChange(of owner: ArtifactOwner, epoch: UInt64) -> Bool {
+        let key = OwnerKey(owner)
+        return index.withLock { $0.beginPublishing(key, epoch) }
+    }
+
+    public func endChange(of owner: ArtifactOwner) {
+        let key = OwnerKey(owner)
+        index.withLock { $0.endPublishing(key) }
+    }
+
     public func covers(_ path: PathName, of owner: ArtifactOwner) -> Bool {
         let key = OwnerKey(owner)
         return index.withLock { $0.shelf(covering: path, of: key) != nil }
