@@ -118,6 +118,7 @@ import Testing
         try bench.bench.run(
             """
             cd store/artifacts; touch stray; mkdir .hidden example.org/demo/trainer/out/notes example.org/demo/trainer/out/01
+            mkdir example.org/demo/trainer/out/18446744073709551615
             touch example.org/demo/trainer/file; ln -s / example.org/link
             """)
         try bench.open()
@@ -125,9 +126,12 @@ import Testing
             bench.report.strange.sorted() == [
                 "artifacts/.hidden", "artifacts/example.org/demo/trainer/file",
                 "artifacts/example.org/demo/trainer/out/01",
+                "artifacts/example.org/demo/trainer/out/18446744073709551615",
                 "artifacts/example.org/demo/trainer/out/notes", "artifacts/example.org/link", "artifacts/stray",
             ])
         #expect(bench.report.damaged == [] && bench.report.generations == 2)
+        try bench.write("new", to: "out/new")
+        #expect(try bench.persist("out").generation == 3)
         #expect(try bench.bench.run("ls -d store/artifacts/stray store/artifacts/.hidden | wc -l") == "2\n")
     }
 

@@ -77,6 +77,24 @@ import Testing
         withExtendedLifetime(incoming) {}
     }
 
+    @Test func `what the relay's user may not read is refused by name, and all that it may is stored`() throws {
+        try bench.bench.give()
+        try asOrdinaryUser {
+            let locked = try Script.directory("") + Script.directory("d") + Script.file("d/secret", "x", mode: 0)
+            let error = try expectError(.permission) { try bench.persist("out", messages: locked) }
+            #expect(error.message.contains("'d/secret'"))
+            #expect(try bench.items() == [] && bench.leftovers == "")
+            let readable =
+                try Script.directory("", mode: 0o500) + Script.directory("d", mode: 0o500)
+                + Script.file("d/file", "x", mode: 0o400)
+            #expect(try bench.persist("out", messages: readable).outcome == .stored)
+            #expect(try bench.persist("out", messages: readable).outcome == .unchanged)
+            #expect(try bench.store.verify(PathName("out"), of: bench.owner, generation: 1) {}.isDamaged == false)
+            _ = try bench.store.remove(PathName("out"), of: bench.owner, generation: 1)
+            #expect(try bench.leftovers == "")
+        }
+    }
+
     @Test func `one relay has a store`() throws {
         let error = try expectError(.busy) { try LocalArtifactStore.open(at: FilePath(bench.root)) }
         #expect(error.message.contains("another relay"))

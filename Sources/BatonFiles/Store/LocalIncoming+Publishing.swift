@@ -74,7 +74,7 @@ extension LocalIncoming {
             throw .stopped(.corrupt(key.path, "has files under names that are Baton's own"))
         }
         var held = builder.held
-        held[header.generation, default: 0] += try faulting { () throws(Errno) in try file.status().allocated }
+        held[header.generation, default: 0] &+= try faulting { () throws(Errno) in try file.status().allocated }
         Moment.manifestWritten()
         return Finished(header: header, totals: totals, held: held)
     }

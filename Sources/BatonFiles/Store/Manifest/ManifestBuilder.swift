@@ -62,7 +62,7 @@ struct ManifestBuilder {
             let (entry, isFirst) = try entry(found, walk, checkpoint)
             let start = try faulting { () throws(Errno) in try writer.append(entry) }
             digest.add(entry)
-            if entry.kind != .hardLink { held[entry.since, default: 0] += found.status.allocated }
+            if entry.kind != .hardLink { held[entry.since, default: 0] &+= found.status.allocated }
             if isFirst { firsts[found.status.identity] = start }
         }
         let whole = digest.finish()

@@ -95,7 +95,7 @@ struct GenerationCheck {
             if let flaw = flaw(entry, found, hasHardLinks: reader.totals.hardLinks > 0) {
                 throw .damaged("has \(flaw): '\(entry.path)'")
             }
-            if entry.kind != .hardLink { held[entry.since, default: 0] += found.status.allocated }
+            if entry.kind != .hardLink { held[entry.since, default: 0] &+= found.status.allocated }
             guard depth == .content else { continue }
             try compareContent(entry, found, walk, checkpoint)
             digest.add(entry)

@@ -129,7 +129,7 @@ struct About {
             let lines = try shelf.readNote(About.name, atMost: 32_768).split(separator: UInt8(ascii: "\n"))
             guard lines.count == 2, lines[0].starts(with: "reference ".utf8), lines[1].starts(with: "last ".utf8),
                 let reference = try? Reference(String(decoding: lines[0].dropFirst(10), as: UTF8.self)),
-                let last = ManifestText.decimal(lines[1].dropFirst(5))
+                let last = ManifestText.decimal(lines[1].dropFirst(5)), last <= StoreNames.largestNumber
             else { return nil }
             self.init(path: reference.path, last: last)
         } catch .noSuchFileOrDirectory {

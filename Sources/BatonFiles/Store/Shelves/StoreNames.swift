@@ -32,9 +32,12 @@ enum StoreNames {
         return Escaping.decode(token.utf8).flatMap { try? PathName($0) }
     }
 
+    /// No generation has a higher number: there is always a next one.
+    static let largestNumber: UInt64 = 1 << 62
+
     /// The number of a generation as its directory's name.
     static func number(_ name: [UInt8]) -> UInt64? {
-        ManifestText.decimal(name[...]).flatMap { $0 > 0 ? $0 : nil }
+        ManifestText.decimal(name[...]).flatMap { (1...largestNumber).contains($0) ? $0 : nil }
     }
 }
 
