@@ -79,13 +79,14 @@ struct Keeper: Sendable {
                 incoming.discard()
             }
             if error.code == .notFound { return Receipt(outcome: .missing, path: path) }
+            let told = incoming.explained(error)
             logger.warning(
                 "what a work leaves behind could not be kept: \(error.message)",
                 metadata: [
                     "app": "\(owner.app)", "work": "\(owner.work)", "path": "\(Reference(path: path))",
                     "code": "\(error.code.name)",
                 ])
-            throw error
+            throw told
         }
     }
 }
