@@ -56,6 +56,8 @@ public struct Relay: Sendable {
         let store = try openStore()
         let loops = EventLoops(bulkThreads: configuration.bulkThreads)
         let executor = BlockingExecutor(threads: configuration.fileThreads)
+        // What is received is read through for its digests: nobody's question is to wait for that.
+        let receiving = BlockingExecutor(threads: configuration.fileThreads)
         let result: Result<Void, any Error>
         do {
             let router = Router(
@@ -65,7 +67,7 @@ public struct Relay: Sendable {
                 on: configuration.address, loop: loops.control, context: context, doorkeeper: router, logger: logger)
             result = .success(
                 try await withThrowingDiscardingTaskGroup { group in
-                    let keeper = Keeper(store: store, router: router, executor: executor, logger: logger)
+                    let keeper = Keeper(store: store, router: router, executor: receiving, logger: logger)
                     let desk = StoreDesk(store: store, router: router, keeper: keeper, logger: logger)
                     group.addTask { await serve(router.jobs, desk, executor) }
                     group.addTask { await sweep(store, executor) }
@@ -79,6 +81,7 @@ public struct Relay: Sendable {
         } catch {
             result = .failure(error)
         }
+        await receiving.shutdown()
         await executor.shutdown()
         await loops.shutdown()
         try result.get()

@@ -1,4 +1,5 @@
 import BatonProtocol
+import BatonTLS
 import SystemPackage
 
 /// One file while it is read: which bytes come next, where its holes are, and whether its content is still the same.
@@ -8,6 +9,8 @@ struct FileReading {
     let status: FileStatus
     private let isSparse: Bool
     private let isKept: Bool
+    /// Of a kept file that is read from its start and without holes: what its content must come to, and what has been read of it.
+    private var digest: (expected: [UInt8], soFar: SHA256)?
     /// The data around ``position``, up to the next hole.
     private var extentEnd: UInt64 = 0
     /// Where the next data lies; the size when nothing but a hole is left.
@@ -19,15 +22,16 @@ struct FileReading {
     /// - Parameters:
     ///   - status: of the file, settled.
     ///   - offset: what lies before it is not wanted.
-    ///   - isKept: nobody writes in it, but it gains and loses names, which changes its ctime.
+    ///   - digest: SHA-256 of a kept file: nobody writes in it, but it gains and loses names, which changes its ctime.
     init(
-        _ file: Descriptor, status: FileStatus, from offset: UInt64 = 0, isKept: Bool = false
+        _ file: Descriptor, status: FileStatus, from offset: UInt64 = 0, digest: [UInt8]? = nil
     ) throws(FileFault) {
-        self.isKept = isKept
+        isKept = digest != nil
         self.file = file
         self.status = status
         position = min(offset, status.size)
         isSparse = status.allocated < status.size
+        if let digest, offset == 0, !isSparse { self.digest = (digest, SHA256()) }
         try seekData()
         if isDone { try checkContent() }
     }
@@ -52,6 +56,7 @@ struct FileReading {
         guard count == target.count, count > 0 else { throw .changed }
         position += UInt64(count)
         if position >= extentEnd { try seekData() }
+        digest?.soFar.update(UnsafeRawBufferPointer(target))
         try checkContent()
         return (count, isDone)
     }
@@ -68,5 +73,8 @@ struct FileReading {
     private func checkContent() throws(FileFault) {
         let now = try faulting { () throws(Errno) in try file.status() }
         guard now.hasContent(of: status, whateverItsNames: isKept) else { throw .changed }
+        if isDone, let digest, digest.soFar.finalize() != digest.expected {
+            throw .stopped(BatonError(.corrupt, "the content of a file in the store is not what was stored"))
+        }
     }
 }

@@ -89,7 +89,7 @@ extension TreeReader {
     /// What ENTRY says: of a tree that is kept, the version that was read at its origin.
     private func version(of status: FileStatus) throws(FileFault) -> UInt64 {
         guard let recorded else { return status.version }
-        return try recorded.version(at: currentPath)
+        return try recorded.version(of: status, at: currentPath)
     }
 
     private func fingerprint(_ status: FileStatus) throws(FileFault) -> UInt64 {
@@ -175,16 +175,16 @@ extension TreeReader {
         }
         let isWhole = output.isComparing && output.resumeOffset == nil
         let offset = output.resumeOffset
-        var reading = try FileReading(
-            file, status: status, from: offset ?? (isWhole ? status.size : 0), isKept: recorded != nil)
         var entry = try entry(.file, status)
+        var reading = try FileReading(
+            file, status: status, from: offset ?? (isWhole ? status.size : 0), digest: recorded?.digest)
         entry.size = status.size
         entry.attributes = attributes?.attributes ?? []
         entry.isLast = reading.isDone
         guard try send(.entry(entry)) else { return nil }
         if offset != nil, reading.isDone {
             // It came to its end without its last piece: it is announced, and read, again.
-            reading = try FileReading(file, status: status, isKept: recorded != nil)
+            reading = try FileReading(file, status: status, digest: recorded?.digest)
             entry.isLast = reading.isDone
             guard try send(.entry(entry)) else { return nil }
         }

@@ -175,6 +175,7 @@ public final class TreeReader {
     }
 
     private func endWalk() throws(FileFault) {
+        if top.place.status.kind == .directory { try recorded?.endWalk() }
         if output.isComparing { return beginAnew() }
         if top.place.status.kind != .directory || sent.endWalk() {
             output.sendEnd()

@@ -98,6 +98,9 @@ public protocol IncomingGeneration: AnyObject {
     /// The stamp of the newest good generation of the path, 0 if there is none: files that are as they were in it need not come.
     var base: UInt64 { get }
 
+    /// The number of that generation.
+    var baseGeneration: UInt64? { get }
+
     /// Receives the tree. It is published with ``publish(checkpoint:)`` and by nothing else.
     var writer: TreeWriter { get }
 

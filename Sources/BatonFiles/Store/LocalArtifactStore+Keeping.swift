@@ -236,7 +236,7 @@ extension LocalArtifactStore {
         } catch {
             return .failure(Damage("cannot be opened: \(error)"))
         }
-        guard let directory else { throw .nothingStored(key.path, number) }
+        guard let directory else { return .failure(Damage("is missing")) }
         var check = GenerationCheck(directory, hidden: folder.hidden, depth: .content)
         let outcome = try check.run(shelf: key, number: number, checkpoint: checkpoint)
         do throws(Errno) {

@@ -77,6 +77,10 @@ public final class LocalArtifactStore: ArtifactStore {
             guard let (shelf, record) = found else { return nil }
             let lease = GenerationLease(record.id, in: self)
             if let tree = try StoredTree(shelf: shelf, record: record, lease: lease, folder: folder) { return tree }
+            // It has been removed meanwhile, or by somebody else than the store: then an older one stands in.
+            index.withLock { index in
+                _ = index.change(shelf, record.number) { if $0.id == record.id { $0.damage = "it is missing" } }
+            }
             // What is being removed is in the index no more. What still is, somebody has taken away by hand.
             _ = index.withLock { $0.change(shelf, record.number) { $0.damage = "has gone from the disk" } }
         }

@@ -51,8 +51,15 @@ extension LocalIncoming {
     private func writeManifest(
         of tree: TreeWriter.WholeTree, _ checkpoint: () throws(BatonError) -> Void
     ) throws(FileFault) -> Finished {
+        let (number, isUsedUp) = (store.index.withLock { $0[key]?.last } ?? 0).addingReportingOverflow(1)
+        guard !isUsedUp else {
+            throw .stopped(
+                BatonError(
+                    .internal, "the numbers of '\(key.path)' are used up: somebody has put a directory into the store",
+                    path: key.path))
+        }
         let header = Manifest.Header(
-            owner: key.owner, reference: source, generation: (store.index.withLock { $0[key]?.last } ?? 0) + 1,
+            owner: key.owner, reference: source, generation: number,
             stamp: UInt64.random(in: 1 ... .max), created: store.now(), epoch: claim.epoch)
         Moment.beforeManifest()
         let directory = try directory

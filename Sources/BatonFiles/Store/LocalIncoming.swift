@@ -144,6 +144,7 @@ final class LocalIncoming: IncomingGeneration {
 
     var store: LocalArtifactStore { claim.store }
     var key: ShelfKey { claim.key }
+    var baseGeneration: UInt64? { baseDirectory == nil ? nil : claim.base?.number }
     var base: UInt64 { baseDirectory == nil ? 0 : claim.base?.stamp ?? 0 }
 
     init(_ claim: ShelfClaim, source: Reference, attributes: Bool) throws(BatonError) {
@@ -220,6 +221,12 @@ final class LocalIncoming: IncomingGeneration {
     func explained(_ error: BatonError) -> BatonError {
         switch error.code {
         case .noSpace where error.path != key.path: .keeping(key, .noSpace)
+        // A file that is too large for the relay's file system, and whatever else its disk refuses.
+        case .cannotCreate where error.saidBy == .local, .permission where error.saidBy == .local:
+            BatonError(
+                error.code,
+                "'\(key.path)' was not stored: the relay's disk refuses something in it, such as a file of that size",
+                path: key.path)
         default: error
         }
     }

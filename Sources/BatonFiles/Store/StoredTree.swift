@@ -164,6 +164,8 @@ final class ManifestVersions: RecordedVersions {
     private let top: PathName
     private var current: Manifest.Entry?
 
+    var digest: [UInt8] { current?.digest ?? [] }
+
     var hasHardLinks: Bool { reader.totals.hardLinks > 0 }
 
     init(_ reader: ManifestReader, top: PathName) {
@@ -171,20 +173,51 @@ final class ManifestVersions: RecordedVersions {
         self.top = top
     }
 
-    func version(at path: [UInt8]) throws(FileFault) -> UInt64 {
+    func version(of status: FileStatus, at path: [UInt8]) throws(FileFault) -> UInt64 {
         let separator = top.isRoot || path.isEmpty ? [] : [UInt8(ascii: "/")]
         let name: PathName
         do { name = try PathName(top.bytes + separator + path) } catch { throw .tooLong }
-        if let current, current.path == name { return current.version }
-        if !(current.map { $0.path < name } ?? false) { try reader.seek(to: name) }
-        while let entry = try reader.next() {
-            guard entry.path < name else {
-                guard entry.path == name else { break }
-                current = entry
-                return entry.version
-            }
+        if current?.path != name { current = try entry(at: name) }
+        guard let current, current.describes(status) else {
+            throw ManifestVersions.flaw("'\(name)' is not what was stored", name)
         }
+        return current.version
+    }
+
+    /// A walk asks in tree order and passes over nothing: what lies between two paths that it asks for is missing on the disk.
+    private func entry(at name: PathName) throws(FileFault) -> Manifest.Entry {
+        if name == top || !(current.map { $0.path < name } ?? false) { try reader.seek(to: name) }
+        guard let entry = try reader.next() else {
+            throw ManifestVersions.flaw("the store has '\(name)', of which its manifest knows nothing", name)
+        }
+        if entry.path == name { return entry }
+        throw ManifestVersions.flaw(
+            entry.path < name
+                ? "'\(entry.path)' is missing in the store"
+                : "the store has '\(name)', of which its manifest knows nothing", min(entry.path, name))
+    }
+
+    func endWalk() throws(FileFault) {
         current = nil
-        throw .stopped(BatonError(.corrupt, "the store has '\(name)', of which its manifest knows nothing", path: name))
+        guard let entry = try reader.next(), top.isRoot || top.isAbove(entry.path) else { return }
+        throw ManifestVersions.flaw("'\(entry.path)' is missing in the store", entry.path)
+    }
+
+    private static func flaw(_ what: String, _ path: PathName) -> FileFault {
+        .stopped(BatonError(.corrupt, what, path: path))
+    }
+}
+
+extension Manifest.Entry {
+    /// Whether what lies there can be it, as far as can be told without reading it.
+    fileprivate func describes(_ status: FileStatus) -> Bool {
+        let fits =
+            switch kind {
+            case .file, .hardLink: status.kind == .file && status.size == size
+            case .directory: status.kind == .directory
+            case .symbolicLink: status.kind == .symbolicLink
+            case .other: false
+            }
+        return fits && status.modified == modified && (kind == .symbolicLink || status.mode == mode)
     }
 }

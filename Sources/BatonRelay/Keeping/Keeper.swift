@@ -79,7 +79,15 @@ struct Keeper: Sendable {
                 incoming.discard()
             }
             if error.code == .notFound { return Receipt(outcome: .missing, path: path) }
-            let told = incoming.explained(error)
+            var told = incoming.explained(error)
+            // What the work took for kept may have rotted here: then an older generation is the base of the next attempt.
+            if error.code == .corrupt, let base = incoming.baseGeneration,
+                (try? store.verify(path, of: owner.artifactOwner, generation: base, checkpoint: {}))?.isDamaged == true
+            {
+                told = BatonError(
+                    .busy, "generation \(base) of '\(path)' was damaged in the store, and is left out now: try again",
+                    path: path)
+            }
             logger.warning(
                 "what a work leaves behind could not be kept: \(error.message)",
                 metadata: [

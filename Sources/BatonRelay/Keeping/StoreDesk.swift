@@ -66,12 +66,32 @@ struct StoreDesk: Sendable {
         return tree
     }
 
+    /// Something of it was found to be damaged: it is read as a whole, and if that is so an older one stands in from now on.
+    private func doubt(_ job: Job, _ asker: WorkKey) {
+        guard let tree = try? tree(job, asker) else { return }
+        let owner = job.request.origin.map { asker.sibling($0) } ?? asker
+        let item = try? store.verify(
+            tree.declared, of: owner.artifactOwner, generation: tree.generation, checkpoint: {})
+        guard item?.isDamaged == true else { return }
+        logger.error(
+            "a generation is damaged, and is not served any more",
+            metadata: [
+                "path": "\(Reference(origin: owner.work, path: tree.declared))", "generation": "\(tree.generation)",
+            ])
+    }
+
     // MARK: Trees
 
     private func send(_ job: Job, _ options: GetOptions, _ asker: WorkKey) async throws(BatonError) {
         let tree = try tree(job, asker)
         let order = TreeReader.Order(attributes: options.attributes, resume: options.resume)
-        let reader = try tree.open(job.request.path, stream: job.stream, order: order)
+        let reader: TreeReader
+        do throws(BatonError) {
+            reader = try tree.open(job.request.path, stream: job.stream, order: order)
+        } catch {
+            if error.code == .corrupt { doubt(job, asker) }
+            throw error
+        }
         let (lane, window) = try await router.borrow(for: job.session, path: job.request.path)
         let result: Result<Void, BatonError>
         do throws(BatonError) {
@@ -88,6 +108,7 @@ struct StoreDesk: Sendable {
                 "a transfer of what is kept has failed: \(error.message)",
                 metadata: ["path": "\(job.request.reference)", "code": "\(error.code.name)"])
             lane.end(job.stream, with: error.said(by: .relay))
+            if error.code == .corrupt { doubt(job, asker) }
         }
     }
 }
