@@ -109,6 +109,9 @@ public final class Agent: Sendable {
     ///
     /// - Returns: false if there is no command.
     public func passOn(_ signal: CInt) -> Bool {
+        if signal == SIGKILL, configuration.persistWithin > .zero, !configuration.shares.isEmpty {
+            logger.error("ended at once, by a second signal: what the work leaves behind may not be kept")
+        }
         guard !configuration.command.isEmpty else { return false }
         if signal == SIGTERM || signal == SIGINT {
             notice.withLock { $0 = $0 ?? .now }
