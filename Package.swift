@@ -58,7 +58,13 @@ let package = Package(
             name: "BatonAgent",
             dependencies: ["BatonTransfer", nio, nioPosix, logging, subprocess, system],
             swiftSettings: strict),
-        .target(name: "Baton", dependencies: ["BatonTransport", nio], swiftSettings: strict),
+        .target(name: "BatonClient", dependencies: ["BatonTransport", nio, nioPosix], swiftSettings: strict),
+        .target(
+            name: "Baton",
+            dependencies: [
+                "BatonClient", "BatonAgent", "BatonRelay", "BatonCommandLine", "CLinux", logging, system, arguments,
+            ],
+            swiftSettings: strict),
         .target(
             name: "BatonCommandLine",
             dependencies: ["BatonProtocol", "CLinux", logging, arguments, signals],
@@ -72,7 +78,8 @@ let package = Package(
             name: "baton-agent", dependencies: ["BatonAgent", "BatonCommandLine", arguments, system],
             swiftSettings: strict),
         .executableTarget(
-            name: "baton-cli", dependencies: ["Baton", "BatonCommandLine", arguments, signals], swiftSettings: strict),
+            name: "baton-cli", dependencies: ["BatonClient", "BatonCommandLine", arguments, signals],
+            swiftSettings: strict),
 
         // Measurements: the yardstick is the same relaying in plain C, run by baton-bench beside the real programs
         .executableTarget(
@@ -81,7 +88,9 @@ let package = Package(
             cSettings: [.define("_GNU_SOURCE"), .enableWarning("extra"), .treatAllWarnings(as: .error)]),
         .executableTarget(
             name: "baton-bench",
-            dependencies: ["Baton", "BatonProtocol", "BatonTLS", "BatonTransport", arguments, signals, nio, nioPosix],
+            dependencies: [
+                "BatonClient", "BatonProtocol", "BatonTLS", "BatonTransport", arguments, signals, nio, nioPosix,
+            ],
             swiftSettings: strict),
 
         // Tests
@@ -95,6 +104,7 @@ let package = Package(
         .testTarget(name: "BatonFilesTests", dependencies: ["BatonFiles"], swiftSettings: strict),
         .testTarget(
             name: "BatonTransferTests", dependencies: ["BatonTransfer", "BatonProtocol"], swiftSettings: strict),
+        .testTarget(name: "BatonTests", dependencies: ["Baton"], swiftSettings: strict),
         .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent"], swiftSettings: strict),
         // The programs themselves, as processes: they are dependencies so that they are built before they are run.
         .testTarget(

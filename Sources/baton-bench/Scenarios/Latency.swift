@@ -1,4 +1,4 @@
-import Baton
+import BatonClient
 import BatonProtocol
 import Foundation
 

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Baton
+import BatonClient
 import BatonProtocol
 
 /// What a command takes that is about paths of the own work: a reference, or a path in the file system.

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Baton
+import BatonClient
 import BatonCommandLine
 import BatonProtocol
 
