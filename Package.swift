@@ -106,7 +106,8 @@ let package = Package(
         .testTarget(
             name: "BatonTransferTests", dependencies: ["BatonTransfer", "BatonProtocol"], swiftSettings: strict),
         .testTarget(
-            name: "BatonTests", dependencies: ["Baton", "BatonProtocol", "BatonTransport", nioPosix, logging, system],
+            name: "BatonTests",
+            dependencies: ["Baton", "BatonFiles", "BatonProtocol", "BatonTransport", nioPosix, logging, system],
             swiftSettings: strict),
         .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent"], swiftSettings: strict),
         // The programs themselves, as processes: they are dependencies so that they are built before they are run.
