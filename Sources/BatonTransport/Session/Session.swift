@@ -67,7 +67,7 @@ public actor Session: LoopActor {
     }
 
     /// Calls `action` if the stream has not ended after so many milliseconds.
-    func expire(_ stream: StreamID, after milliseconds: UInt32, _ action: @escaping @Sendable () -> Void) {
+    public func expire(_ stream: StreamID, after milliseconds: UInt32, _ action: @escaping @Sendable () -> Void) {
         if handlers[stream] != nil { expiries[stream] = (.now() + .milliseconds(Int64(milliseconds)), action) }
     }
 
