@@ -62,6 +62,12 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
     /// The name of the code in `Protocol/` and in JSON; `code 4711` for one that this version does not know.
     public var name: String { ErrorCode.table.first { $0.code == self }?.name ?? "code \(rawValue)" }
 
+    /// The code of that name; `nil` for a name that this version does not know.
+    public init?(name: String) {
+        guard let code = ErrorCode.table.first(where: { $0.name == name })?.code else { return nil }
+        self = code
+    }
+
     /// The exit status of a program that ends because of this error, after `sysexits`.
     public var exitStatus: Int32 { ErrorCode.table.first { $0.code == self }?.exitStatus ?? 70 }
 }
