@@ -62,7 +62,8 @@ let package = Package(
         .target(
             name: "Baton",
             dependencies: [
-                "BatonClient", "BatonAgent", "BatonRelay", "BatonCommandLine", "CLinux", logging, system, arguments,
+                "BatonClient", "BatonAgent", "BatonRelay", "BatonCommandLine", "BatonFiles", "CLinux", logging, system,
+                arguments,
             ],
             swiftSettings: strict),
         .target(
@@ -104,12 +105,17 @@ let package = Package(
         .testTarget(name: "BatonFilesTests", dependencies: ["BatonFiles"], swiftSettings: strict),
         .testTarget(
             name: "BatonTransferTests", dependencies: ["BatonTransfer", "BatonProtocol"], swiftSettings: strict),
-        .testTarget(name: "BatonTests", dependencies: ["Baton"], swiftSettings: strict),
+        .testTarget(
+            name: "BatonTests", dependencies: ["Baton", "BatonProtocol", "BatonTransport", nioPosix, logging, system],
+            swiftSettings: strict),
         .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent"], swiftSettings: strict),
         // The programs themselves, as processes: they are dependencies so that they are built before they are run.
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["baton-relay", "baton-agent", "baton-cli", "BatonTLS", "CLinux", "CXXHash", nio, nioPosix],
+            dependencies: [
+                "baton-relay", "baton-agent", "baton-cli", "Baton", "BatonTLS", "CLinux", "CXXHash", nio, nioPosix,
+                system,
+            ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -64,18 +64,14 @@ public final class WorkFolder: Sendable {
         return path
     }
 
-    /// Where a path of this work lies.
-    public func ownPath(_ path: PathName) -> FilePath {
-        path.isAbsolute ? FilePath(bytes: path.bytes) : FilePath(bytes: root.bytes + [UInt8(ascii: "/")] + path.bytes)
-    }
+    public var layout: WorkLayout { WorkLayout(root: root) }
 
-    /// Where a path of another work lies here unless the user says otherwise: `ROOT/.baton/from/<origin>/<path>`, an
-    /// absolute path below `from/<origin>/%2F/` (chapter 10).
+    /// Where a path of this work lies.
+    public func ownPath(_ path: PathName) -> FilePath { layout.ownPath(path) }
+
+    /// Where a path of another work lies here unless the user says otherwise.
     public func localPath(origin: WorkName, path: PathName) -> FilePath {
-        var bytes = root.appending(".baton").appending("from").appending(origin.description).bytes
-        if path.isAbsolute { bytes += "/%2F".utf8 }
-        for component in path.components { bytes += [UInt8(ascii: "/")] + component }
-        return FilePath(bytes: bytes)
+        layout.localPath(origin: origin, path: path)
     }
 }
 

@@ -67,6 +67,13 @@ import Testing
             try bench.run("cat receiver/.baton/from/trainer/a/b receiver/.baton/from/trainer/%2F/data/x") == "x\nx\n")
     }
 
+    @Test func `no relative path meets the place of an absolute one`() throws {
+        for (path, place) in [("%2F/x", "%252F/x"), ("%", "%25"), ("a/%2F", "a/%2F")] {
+            let copy = bench.receiver.localPath(origin: try WorkName("trainer"), path: try PathName(path.utf8))
+            #expect(copy.string == bench.receiverRoot + "/.baton/from/trainer/" + place)
+        }
+    }
+
     @Test func `a link that another work sent leads no later get out of the default place`() throws {
         try bench.run("mkdir origin/tree outside; echo x > origin/f; ln -s \(bench.top)/outside origin/tree/link")
         let from = bench.receiverRoot + "/.baton/from/evil"
