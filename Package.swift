@@ -93,6 +93,13 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // The worked example
+        .executableTarget(
+            name: "train-and-deploy",
+            path: "Examples/TrainAndDeploy",
+            exclude: ["Data/README.md"],
+            swiftSettings: strict),
+
         // Tests
         .testTarget(name: "BatonRelayTests", dependencies: ["BatonRelay", "BatonProtocol"], swiftSettings: strict),
         .testTarget(name: "BatonProtocolTests", dependencies: ["BatonProtocol", nio], swiftSettings: strict),
@@ -105,6 +112,7 @@ let package = Package(
         .testTarget(
             name: "BatonTransferTests", dependencies: ["BatonTransfer", "BatonProtocol"], swiftSettings: strict),
         .testTarget(name: "BatonTests", dependencies: ["Baton"], swiftSettings: strict),
+        .testTarget(name: "ExampleTests", dependencies: ["train-and-deploy"], swiftSettings: strict),
         .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent"], swiftSettings: strict),
         // The programs themselves, as processes: they are dependencies so that they are built before they are run.
         .testTarget(
