@@ -23,7 +23,7 @@ RELEASE := --configuration release --static-swift-stdlib -Xlinker -L$(CURDIR)/$(
 RELEASE_BIN = $(shell $(SWIFT) build $(RELEASE) --show-bin-path)
 
 FORMAT_OPTIONS := --configuration .swift-format --recursive --parallel
-SWIFT_FILES := Sources Tests Package.swift
+SWIFT_FILES := Sources Tests Examples Package.swift
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test soak build release certs bench lint format install clean
