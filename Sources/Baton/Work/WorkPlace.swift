@@ -65,7 +65,6 @@ final class WorkPlace: Sendable {
 
     /// Has the relay keep what lies at the declared paths.
     func keep() async throws(PathError) {
-        guard declared.withLock({ !$0.isEmpty }) else { return }
         do throws(BatonError) {
             _ = try await context.agent.persist(within: keepWithin)
         } catch {
