@@ -111,7 +111,7 @@ let package = Package(
         .testTarget(name: "BatonFilesTests", dependencies: ["BatonFiles"], swiftSettings: strict),
         .testTarget(
             name: "BatonTransferTests", dependencies: ["BatonTransfer", "BatonProtocol"], swiftSettings: strict),
-        .testTarget(name: "BatonTests", dependencies: ["Baton"], swiftSettings: strict),
+        .testTarget(name: "BatonTests", dependencies: ["Baton"], exclude: ["Interface"], swiftSettings: strict),
         .testTarget(name: "ExampleTests", dependencies: ["train-and-deploy"], swiftSettings: strict),
         .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent"], swiftSettings: strict),
         // The programs themselves, as processes: they are dependencies so that they are built before they are run.
