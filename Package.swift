@@ -114,7 +114,7 @@ let package = Package(
             name: "BatonTransferTests", dependencies: ["BatonTransfer", "BatonProtocol"], swiftSettings: strict),
         .testTarget(
             name: "BatonTests", dependencies: ["Baton", "BatonProtocol", "BatonTransport", nioPosix, logging, system],
-            swiftSettings: strict),
+            exclude: ["Interface"], swiftSettings: strict),
         .testTarget(name: "ExampleTests", dependencies: ["train-and-deploy"], swiftSettings: strict),
         .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent"], swiftSettings: strict),
         // The programs themselves, as processes: they are dependencies so that they are built before they are run.

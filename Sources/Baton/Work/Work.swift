@@ -25,10 +25,3 @@ public protocol Work: DistributedActor where ActorSystem == BatonSystem {
     init(actorSystem: BatonSystem)
 }
 
-extension Work {
-    /// Declares a path of this work's own, or below it: from now on other works can get what lies there. Needed only for paths that
-    /// are not among the stored properties.
-    ///
-    /// - Throws: ``PathError`` `outsideWork` but in the work's run; `permission` for what this program's user may not read and write.
-    public nonisolated func declare(_ path: Path) async throws(PathError) { try await path.declare() }
-}
