@@ -97,6 +97,7 @@ let package = Package(
         // The worked example
         .executableTarget(
             name: "train-and-deploy",
+            dependencies: ["Baton"],
             path: "Examples/TrainAndDeploy",
             exclude: ["Data/README.md"],
             swiftSettings: strict),

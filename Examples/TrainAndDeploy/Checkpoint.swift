@@ -4,7 +4,7 @@ import FoundationEssentials
 ///
 /// On disk it is a directory with two files: `weights.bin` (32-bit numbers, little-endian) and `metrics.json`.
 struct Checkpoint: Equatable {
-    struct Metrics: Codable, Equatable {
+    struct Metrics: Codable, Equatable, Sendable {
         let epoch: Int
         /// Mean cross-entropy.
         let loss: Double
@@ -51,7 +51,7 @@ struct Checkpoint: Equatable {
     }
 }
 
-struct NoCheckpoint: Error, CustomStringConvertible {
+struct NoCheckpoint: Error, Codable, CustomStringConvertible {
     let reason: String
     var description: String { reason }
 }

@@ -41,8 +41,9 @@ struct RunCommand<Program: App>: AsyncParsableCommand {
     func run() async throws {
         let app = Program()
         let root = FilePath(root ?? "\(app.name)-run")
+        let keepWithin = options.keepWithin
         try await options.run(app) { shutdown, logger in
-            try await LocalRun(app: app, root: root, options: options, logger: logger).run(until: shutdown)
+            try await LocalRun(app: app, root: root, keepWithin: keepWithin, logger: logger).run(until: shutdown)
         }
     }
 }
@@ -55,15 +56,17 @@ struct FlowCommand<Program: App>: AsyncParsableCommand {
             discussion: "The certificate names the flow as a work of its own. Works that are not there yet are waited for.")
     }
 
-    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var relay: ConnectionOptions
     @OptionGroup var options: PartOptions
 
     func run() async throws {
         let app = Program()
+        let connection = try relay.connection()
+        let keepWithin = options.keepWithin
         try await options.run(app) { shutdown, logger in
             let root = try TemporaryRoot(prefix: "\(app.name)-flow")
             defer { root.remove() }
-            try await connection.withAgent(root: root.path, options, logger) { socket in
+            try await connection.withAgent(root: root.path, keepWithin: keepWithin, logger) { socket in
                 try await FlowPart(flow: app.flow, logger: logger).run(socket: socket, until: shutdown)
             }
         }
@@ -87,22 +90,23 @@ struct WorkCommand<Program: App>: AsyncParsableCommand {
     @Option(help: "The work's root directory; made if missing. [$BATON_ROOT]", completion: .directory)
     var root: String?
 
-    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var relay: ConnectionOptions
     @OptionGroup var options: PartOptions
 
     func run() async throws {
         let app = Program()
+        let connection = try relay.connection()
+        let keepWithin = options.keepWithin
+        let root = FilePath(root ?? Fallback.string("BATON_ROOT") ?? work)
+        guard let member = try Cast(of: app.flow)[work] else {
+            throw ValidationError(
+                "the app has no work '\(work)'; it has \(WorksCommand<Program>.names.joined(separator: ", "))")
+        }
         try await options.run(app) { shutdown, logger in
-            let cast = try Cast(of: app.flow)
-            guard let member = cast[work] else {
-                throw ValidationError(
-                    "the app has no work '\(work)'; it has \(WorksCommand<Program>.names.joined(separator: ", "))")
-            }
-            let root = FilePath(root ?? Fallback.string("BATON_ROOT") ?? work)
-            try await connection.withAgent(root: root, options, logger) { socket in
-                let part = WorkPart(member: member, keepWithin: options.keepWithin, logger: logger)
+            try await connection.withAgent(root: root, keepWithin: keepWithin, logger) { socket in
+                let part = WorkPart(member: member, keepWithin: keepWithin, logger: logger)
                 try await part.run(socket: socket) {
-                    Daemon.announce(work, onStandardError: true)
+                    Daemon.announce(member.name.description, onStandardError: true)
                 } until: {
                     await shutdown()
                 }

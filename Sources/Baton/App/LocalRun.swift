@@ -11,7 +11,7 @@ import SystemPackage
 struct LocalRun<Program: App>: Sendable {
     let app: Program
     let root: FilePath
-    let options: PartOptions
+    let keepWithin: Duration
     let logger: Logger
 
     /// - Parameter shutdown: when it returns, the flow is cancelled; then everything ends.
@@ -38,7 +38,7 @@ struct LocalRun<Program: App>: Sendable {
                     let agent = try makeAgent(member.name.description, at: address, place, authority, secrets.path)
                     group.addTask {
                         try await agent.run { socket in
-                            let part = WorkPart(member: member, keepWithin: options.keepWithin, logger: logger)
+                            let part = WorkPart(member: member, keepWithin: keepWithin, logger: logger)
                             try await part.run(socket: socket) { _ = try? await end.next() }
                         }
                     }
@@ -76,7 +76,7 @@ struct LocalRun<Program: App>: Sendable {
         let identity = try WorkIdentity(app: app.name, work: work)
         let credentials = try authority.issueWork(identity, into: secrets.appending("work-\(work)").string)
         var configuration = Agent.Configuration(relay: address, credentials: credentials, root: root)
-        configuration.persistWithin = options.keepWithin
+        configuration.persistWithin = keepWithin
         return EmbeddedAgent(configuration, logger: logger)
     }
 

@@ -57,18 +57,35 @@ struct ConnectionOptions: ParsableArguments {
 
     @OptionGroup var certificates: CertificateOptions
 
-    /// Runs `body` with the socket of an agent: of the one at `$BATON_SOCKET`, or else of one in this process.
-    func withAgent(
-        root: FilePath, _ options: PartOptions, _ logger: Logger,
-        _ body: @escaping @Sendable (_ socket: String) async throws -> Void
-    ) async throws {
-        if let socket = Fallback.string("BATON_SOCKET") { return try await body(socket) }
+    /// - Throws: a usage error if neither `$BATON_SOCKET` nor the flags say how to get there.
+    func connection() throws -> Connection {
+        if let socket = Fallback.string("BATON_SOCKET") { return .agent(socket: socket) }
         let text = try Fallback.required(relay, flag: "--relay HOST:PORT", "BATON_RELAY")
         guard let address = RelayAddress(text) else { throw ValidationError("'\(text)' is not HOST:PORT") }
         let files = try certificates.files()
-        let credentials = TLSCredentials(authorities: files.authority, certificate: files.certificate, key: files.key)
-        var configuration = Agent.Configuration(relay: address, credentials: credentials, root: root)
-        configuration.persistWithin = options.keepWithin
-        try await EmbeddedAgent(configuration, logger: logger).run(body)
+        return .relay(
+            address, TLSCredentials(authorities: files.authority, certificate: files.certificate, key: files.key))
+    }
+}
+
+/// The way of a part to the relay.
+enum Connection: Sendable {
+    /// By an agent that runs already.
+    case agent(socket: String)
+    /// By an agent in this process.
+    case relay(RelayAddress, TLSCredentials)
+
+    /// Runs `body` with the socket of that agent.
+    func withAgent(
+        root: FilePath, keepWithin: Duration, _ logger: Logger,
+        _ body: @escaping @Sendable (_ socket: String) async throws -> Void
+    ) async throws {
+        switch self {
+        case .agent(let socket): try await body(socket)
+        case .relay(let address, let credentials):
+            var configuration = Agent.Configuration(relay: address, credentials: credentials, root: root)
+            configuration.persistWithin = keepWithin
+            try await EmbeddedAgent(configuration, logger: logger).run(body)
+        }
     }
 }

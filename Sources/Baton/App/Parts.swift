@@ -1,4 +1,5 @@
 import BatonClient
+import BatonFiles
 import BatonProtocol
 import BatonTransport
 import Logging

@@ -1,4 +1,4 @@
-import BatonProtocol
+import FoundationEssentials
 import Glibc
 import SystemPackage
 
@@ -19,6 +19,6 @@ struct TemporaryRoot: Sendable {
 
     /// Removes it with all that lies in it.
     func remove() {
-        _ = nftw(path.string, { name, _, _, _ in name.map { Glibc.remove($0) } ?? 0 }, 16, FTW_DEPTH | FTW_PHYS)
+        try? FileManager.default.removeItem(atPath: path.string)
     }
 }

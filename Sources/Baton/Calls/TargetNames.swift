@@ -32,13 +32,8 @@ struct TargetNames {
         return method.contains(where: { ".<".contains($0) }) ? nil : String(method)
     }
 
-    private static func isKnown(_ target: String) -> Bool {
-        var target = target
-        return target.withUTF8 { utf8 in
-            guard let start = utf8.baseAddress else { return false }
-            return parameterCount(start, UInt(utf8.count)) >= 0
-        }
-    }
+    /// Whether the program has a distributed method of that name.
+    private static func isKnown(_ target: String) -> Bool { _getParameterCount(mangledMethodName: target) >= 0 }
 
     private static func demangle(_ name: String) -> String? {
         guard let text = swiftDemangle(name, UInt(name.utf8.count), nil, nil, 0) else { return nil }
@@ -47,13 +42,7 @@ struct TargetNames {
     }
 }
 
-// Two functions of Swift's runtime that its library offers under no other name.
-
-/// Negative if the program has no distributed method of that name.
-@_silgen_name("swift_distributed_func_getParameterCount")
-private func parameterCount(_ name: UnsafePointer<UInt8>, _ length: UInt) -> Int32
-
-/// The caller frees what it returns.
+/// Of Swift's runtime, which its library offers under no other name. The caller frees what it returns.
 @_silgen_name("swift_demangle")
 private func swiftDemangle(
     _ name: UnsafePointer<CChar>, _ length: UInt, _ output: UnsafeMutablePointer<CChar>?,
