@@ -23,13 +23,13 @@ RELEASE := --configuration release --static-swift-stdlib -Xlinker -L$(CURDIR)/$(
 RELEASE_BIN = $(shell $(SWIFT) build $(RELEASE) --show-bin-path)
 
 FORMAT_OPTIONS := --configuration .swift-format --recursive --parallel
-SWIFT_FILES := Sources Tests Package.swift
+SWIFT_FILES := Sources Tests Examples Package.swift
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak build release certs bench lint format install clean
+.PHONY: help demo test soak build release certs bench lint format interface install clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 demo: release ## Two works hand over a checkpoint directory through a relay, on this machine
 	@Scripts/require run
@@ -66,11 +66,15 @@ bench: release ## Measure throughput, memory, latency and small files beside pla
 	@Scripts/require run bench
 	$(RELEASE_BIN)/baton-bench $(BENCH)
 
-lint: build ## Check the format; compile with warnings as errors
+lint: build ## Check format and public interface; compile with warnings as errors
 	$(SWIFT) format lint --strict $(FORMAT_OPTIONS) $(SWIFT_FILES)
+	@Scripts/interface --check
 
 format: ## Format the Swift sources in place
 	$(SWIFT) format $(FORMAT_OPTIONS) --in-place $(SWIFT_FILES)
+
+interface: build ## Record the public interface of the library as it is now
+	@Scripts/interface --write
 
 install: release ## Install baton, baton-agent and baton-relay, stripped, below PREFIX (default /usr/local)
 	@mkdir -p "$(DESTDIR)$(PREFIX)/bin"

@@ -62,8 +62,8 @@ let package = Package(
         .target(
             name: "Baton",
             dependencies: [
-                "BatonClient", "BatonAgent", "BatonRelay", "BatonCommandLine", "BatonFiles", "CLinux", logging, system,
-                arguments,
+                "BatonClient", "BatonAgent", "BatonRelay", "BatonCommandLine", "BatonFiles", "BatonTransport", "BatonTLS",
+                "CLinux", nio, logging, system, arguments, signals,
             ],
             swiftSettings: strict),
         .target(
@@ -94,6 +94,14 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // The worked example
+        .executableTarget(
+            name: "train-and-deploy",
+            dependencies: ["Baton"],
+            path: "Examples/TrainAndDeploy",
+            exclude: ["Data/README.md"],
+            swiftSettings: strict),
+
         // Tests
         .testTarget(name: "BatonRelayTests", dependencies: ["BatonRelay", "BatonProtocol"], swiftSettings: strict),
         .testTarget(name: "BatonProtocolTests", dependencies: ["BatonProtocol", nio], swiftSettings: strict),
@@ -108,7 +116,8 @@ let package = Package(
         .testTarget(
             name: "BatonTests",
             dependencies: ["Baton", "BatonFiles", "BatonProtocol", "BatonTransport", nioPosix, logging, system],
-            swiftSettings: strict),
+            exclude: ["Interface"], swiftSettings: strict),
+        .testTarget(name: "ExampleTests", dependencies: ["train-and-deploy"], swiftSettings: strict),
         .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent"], swiftSettings: strict),
         // The programs themselves, as processes: they are dependencies so that they are built before they are run.
         .testTarget(

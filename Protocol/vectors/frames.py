@@ -106,7 +106,7 @@ def framing():
     for reserved in (1, 0x00FF, 0x8000, U16):
         vectors.append(raw(f"reserved is {reserved:#06x}", header(8, 6, 0, reserved) + body, "malformed"))
     known = {code for code, _, _ in MESSAGES.values()}
-    for code in (0x00, 0x09, 0x0F, 0x1A, 0x1F, 0x23, 0x25, 0x2A, 0x2E, 0x34, 0x3F, 0x47, 0x7F, 0x80, 0xFF):
+    for code in (0x00, 0x09, 0x0F, 0x1C, 0x1F, 0x23, 0x25, 0x2C, 0x2E, 0x34, 0x3F, 0x47, 0x7F, 0x80, 0xFF):
         assert code not in known
         for connection in ("control", "local", "lane"):
             vectors.append(raw(f"unknown type {code:#04x} on {connection}", header(0, code), "unknownType", connection))
@@ -171,6 +171,9 @@ def chunk(offset, data):
     return {"offset": offset, "checksum": xxh3_64_intdigest(data), "data": data}
 
 
+HANDED = {"origin": "trainer", "path": b"outputs/checkpoints"}
+CALL = {"deadline_ms": 300_000, "origin": "deploy", "run_s": 3_600, "options": 0, "call": bytes(range(16)),
+        "build": DIGEST, "method": "$s4demo6DeployC3run", "references": [HANDED], "arguments": b"[1]"}
 BASE = {
     "HELLO": {"version": 1, "capabilities": 0, "max_streams": 256, "keepalive": 5_000, "software": "baton-agent 0.1.0"},
     "WELCOME": {"version": 1, "capabilities": 0, "session": 41, "max_streams": 256, "keepalive": 5_000,
@@ -181,6 +184,10 @@ BASE = {
     "PING": {"opaque": 0x0102030405060708},
     "PONG": {"opaque": 0x0102030405060708},
     "GOAWAY": {"code": 272, "last_stream": 9, "reconnect_ms": 250, "message": "relay is shutting down"},
+    "ATTACH": {"deadline_ms": 5_000, "options": 1},
+    "ATTACH_REPLY": {"root": b"/srv/trainer"},
+    "CALL": CALL,
+    "CALL_REPLY": {"outcome": "returned", "error": "", "message": "", "references": [HANDED], "value": b'"0.25"'},
     "EXISTS": REQUEST,
     "STAT": REQUEST | {"options": 1},
     "LIST": REQUEST | {"after": b"epoch=1.ckpt", "limit": 1_000},

@@ -8,6 +8,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
+import calls  # noqa: E402
 import digest  # noqa: E402
 import errors  # noqa: E402
 import frames  # noqa: E402
@@ -43,4 +44,5 @@ if __name__ == "__main__":
     write("names", "10-names.md", references=names.references(), paths=names.paths(), names=names.names(),
           order=names.order(), identities=names.identities(), places=names.places())
     write("digest", "11-digest.md", digests=digest.vectors())
+    write("calls", "13-calls.md", frames=calls.vectors())
     write("transcript", "04-streams.md", steps=sequences.transcript()[0])

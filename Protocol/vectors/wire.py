@@ -16,6 +16,7 @@ ENUMERATIONS = {
     "hop": {"relay": 1, "owner": 2},
     "pause": {"nothing": 0, "source": 1, "network": 2, "credit": 3},
     "outcome": {"stored": 1, "unchanged": 2, "missing": 3},
+    "call_outcome": {"returned": 1, "threw": 2},
     "action": {"list": 1, "remove": 2, "pin": 3, "unpin": 4, "verify": 5},
 }
 INTEGERS = {"u8": ">B", "u16": ">H", "u32": ">I", "u64": ">Q", "i64": ">q"}
@@ -29,6 +30,7 @@ LISTS = {
     "listed": ("listed", "reason:u16 path:bytes16"),
     "attributes": ("attributes", "name:bytes8 value:bytes32"),
     "receipts": ("count", "path:bytes16 outcome:outcome generation:u64 stamp:u64 digest:bytes8 files:u64 bytes:u64 sent:u64"),
+    "references": ("count", "origin:text8 path:bytes16"),
     "items": ("count", "path:bytes16 generation:u64 created_s:i64 created_ns:u32 files:u64 bytes:u64 digest:bytes8 "
               "state:u8"),
 }
@@ -56,6 +58,9 @@ MESSAGES = {
                   "after_generation:u64"),
     "SHARE": (0x18, "local", "deadline_ms:u32 path:bytes16"),
     "FETCH": (0x19, "local", f"{REQUEST} path:bytes16 destination:bytes16 options:u8 wait_ms:u32 stall_ms:u32"),
+    "ATTACH": (0x1A, "local", "deadline_ms:u32 options:u8"),
+    "CALL": (0x1B, "control local", f"{REQUEST} run_s:u32 options:u8 call:bytes8 build:bytes8 method:text16 "
+             "references:list arguments:bytes32"),
     "EXISTS_REPLY": (0x20, "control local", f"exists:bool source:source {STORED}"),
     "STAT_REPLY": (0x21, "control local", "kind:kind source:source mode:u16 size:u64 files:u64 mtime_s:i64 "
                    f"mtime_ns:u32 digest:bytes8 {STORED}"),
@@ -66,6 +71,8 @@ MESSAGES = {
     "SHARE_REPLY": (0x28, "local", "origin:text8 path:bytes16 exists:bool"),
     "FETCH_REPLY": (0x29, "local", "kind:kind source:source atomic:bool bytes:u64 files:u64 resumed:u64 "
                     f"destination:bytes16 skipped:u64 listed:list {STORED}"),
+    "ATTACH_REPLY": (0x2A, "local", "root:bytes16"),
+    "CALL_REPLY": (0x2B, "control local", "outcome:call_outcome error:text16 message:text16 references:list value:bytes32"),
     "ERROR": (0x2F, "control local lane", "code:u16 said_by:said_by path:bytes16 message:text16 "
               "uncovered:bool?"),
     "CANCEL": (0x30, "control local", "code:u16"),

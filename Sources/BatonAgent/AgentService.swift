@@ -37,9 +37,11 @@ struct AgentService: Sendable {
         let dialer = RelayDialer(
             address: configuration.relay, context: context, software: configuration.software,
             keepalive: configuration.keepalive)
-        link = RelayLink(dialer: dialer, loops: loops, files: files, jobs: jobs, logger: logger)
+        let calls = CallDesk(work: work, loop: loops.control)
+        link = RelayLink(dialer: dialer, loops: loops, files: files, jobs: jobs, calls: calls, logger: logger)
         desk = LocalDesk(
-            app: app, work: work, folder: folder, link: link, jobs: jobs, software: configuration.software)
+            app: app, work: work, folder: folder, link: link, jobs: jobs, calls: calls,
+            software: configuration.software)
         keeping = KeepingDesk(folder: folder, files: files, link: link, work: work, logger: logger)
         origin = OriginDesk(folder: folder, files: files, link: link, keeping: keeping, work: work, logger: logger)
         waits = WaitDesk(

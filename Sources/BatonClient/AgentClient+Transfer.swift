@@ -1,5 +1,6 @@
 public import BatonProtocol
 import BatonTransport
+import NIOCore
 
 extension AgentClient {
     /// Copies what the path leads to onto this machine, as ``get(_:to:within:onProgress:)`` does, and tells how far it is to whoever
@@ -98,7 +99,7 @@ private final class RunningTransfer: Sendable {
         }
         self.stream = stream
         // The agent tells why it is late, and looks at the time once a second.
-        await session.expire(stream, after: request.deadline + 3000) {
+        await session.expire(stream, after: .milliseconds(Int64(request.deadline)) + .seconds(3)) {
             inbox.finish(
                 BatonError(.deadline, "no answer about \(request.reference) within the deadline", path: request.path))
         }

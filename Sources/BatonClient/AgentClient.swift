@@ -1,5 +1,5 @@
 public import BatonProtocol
-import BatonTransport
+public import BatonTransport
 import NIOCore
 import NIOPosix
 
@@ -19,12 +19,15 @@ public final class AgentClient: Sendable {
     /// - Parameters:
     ///   - socket: path of the agent's socket.
     ///   - software: name and version of this program, for the agent's log.
+    ///   - calls: where the calls go that come to this program once it has attached itself as the work's host.
     /// - Throws: `unreachable` if no agent answers there.
-    public static func connect(socket: String, software: String = "baton") async throws(BatonError) -> AgentClient {
+    public static func connect(
+        socket: String, software: String = "baton", calls: Inbox<CallEvent>? = nil
+    ) async throws(BatonError) -> AgentClient {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do throws(BatonError) {
             let session = try await LocalDialer.openSession(
-                path: socket, on: group.next(), software: software, delegate: NoRequests())
+                path: socket, on: group.next(), software: software, delegate: CallTaker(calls))
             return AgentClient(group: group, session: session)
         } catch {
             try? await group.shutdownGracefully()
@@ -122,14 +125,4 @@ extension Request {
         let milliseconds = seconds.clamped(to: 0...86_400) * 1000 + attoseconds / 1_000_000_000_000_000
         self.init(operation, deadline: UInt32(clamping: milliseconds), origin: reference.origin, path: reference.path)
     }
-}
-
-/// A program asks its agent; the agent never asks it.
-private final class NoRequests: SessionDelegate {
-    func session(_ session: Session, received request: Request, on stream: StreamID) {
-        session.reply(.error(BatonError(.unsupported, "this program answers no requests")), on: stream)
-    }
-
-    func session(_ session: Session, cancelled stream: StreamID, because code: ErrorCode) {}
-    func sessionEnded(_ session: Session, _ error: BatonError) {}
 }

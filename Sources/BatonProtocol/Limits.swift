@@ -33,6 +33,11 @@ public enum Limits {
     /// Lanes that a session may have; their indexes begin at 0.
     public static let lanes: UInt8 = 8
 
+    /// Exact length of what tells calls apart, in bytes.
+    public static let callID = 16
+    /// In which time a call is to be answered once its host has it, in seconds; at most a year.
+    public static let runSeconds: ClosedRange<UInt32> = 1...31_536_000
+
     /// Streams that one side may have open towards the other.
     public static let streams: ClosedRange<UInt16> = 1...1024
     public static let defaultStreams: UInt16 = 256

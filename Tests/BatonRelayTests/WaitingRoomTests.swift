@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test mutating func `one asker can hold so many and leaves room for others`() throws {
-        for stream in 0..<UInt32(WaitingRoom<Int>.mostOfOne) {
+        for stream in 0..<UInt32(room.mostOfOne) {
             #expect(try room.enter(0, as: key(stream, of: asker), for: work("late")))
         }
         #expect(try room.enter(0, as: key(9999, of: asker), for: work("later")) == false)
@@ -41,14 +41,14 @@ import Testing
     }
 
     @Test mutating func `all askers together can hold so many`() throws {
-        let askers = (0...WaitingRoom<Int>.most / WaitingRoom<Int>.mostOfOne).map { _ in Asker() }
+        let askers = (0...room.most / room.mostOfOne).map { _ in Asker() }
         var entered = 0
         for asker in askers {
-            for stream in 0..<UInt32(WaitingRoom<Int>.mostOfOne) {
+            for stream in 0..<UInt32(room.mostOfOne) {
                 if try room.enter(0, as: key(stream, of: asker), for: work("late")) { entered += 1 }
             }
         }
-        #expect(entered == WaitingRoom<Int>.most)
+        #expect(entered == room.most)
     }
 
     @Test mutating func `an asker that goes takes all its waits along`() throws {

@@ -12,6 +12,7 @@ actor RelayLink: LoopActor {
     private nonisolated let dialer: RelayDialer
     private nonisolated let files: SharedFiles
     private nonisolated let jobs: JobList
+    private nonisolated let calls: CallDesk
     private nonisolated let logger: Logger
     private nonisolated let endings = Inbox<Ending>()
 
@@ -32,12 +33,15 @@ actor RelayLink: LoopActor {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
-    init(dialer: RelayDialer, loops: EventLoops, files: SharedFiles, jobs: JobList, logger: Logger) {
+    init(
+        dialer: RelayDialer, loops: EventLoops, files: SharedFiles, jobs: JobList, calls: CallDesk, logger: Logger
+    ) {
         loop = loops.control
         self.loops = loops
         self.dialer = dialer
         self.files = files
         self.jobs = jobs
+        self.calls = calls
         self.logger = logger
     }
 
@@ -207,6 +211,9 @@ extension RelayLink: SessionDelegate {
             let message = "work '\(session.peer.work)' was asked for a path of \(request.reference)"
             return session.reply(.error(BatonError(.usage, message, path: request.path, saidBy: .owner)), on: stream)
         }
+        if request.type == .call {
+            return calls.assumeIsolated { $0.take(request, from: session, on: stream) }
+        }
         // What is in memory is answered here and now; the rest may wait for a disk.
         if request.operation == .exists, let exists = files.existsInMemory(request.path) {
             return session.reply(.exists(exists, source: .live), on: stream)
@@ -219,6 +226,7 @@ extension RelayLink: SessionDelegate {
     }
 
     nonisolated func session(_ session: Session, cancelled stream: StreamID, because code: ErrorCode) {
+        if calls.assumeIsolated({ $0.cancel(stream, of: session, because: code) }) { return }
         _ = jobs.cancel(stream, of: session, because: code)
     }
 
@@ -243,6 +251,7 @@ extension RelayLink: SessionDelegate {
 
     nonisolated func sessionEnded(_ session: Session, _ error: BatonError) {
         jobs.cancelAll(of: session)
+        calls.assumeIsolated { $0.lost(session) }
         endings.push([Ending(session: session, error: error)])
     }
 }

@@ -15,6 +15,7 @@ actor LocalDesk: LoopActor {
     private nonisolated let folder: WorkFolder
     private nonisolated let link: RelayLink
     private nonisolated let jobs: JobList
+    private nonisolated let calls: CallDesk
     private nonisolated let software: String
 
     /// Requests that were passed on, by the local stream.
@@ -36,13 +37,17 @@ actor LocalDesk: LoopActor {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
-    init(app: WorkName, work: WorkName, folder: WorkFolder, link: RelayLink, jobs: JobList, software: String) {
+    init(
+        app: WorkName, work: WorkName, folder: WorkFolder, link: RelayLink, jobs: JobList, calls: CallDesk,
+        software: String
+    ) {
         loop = link.loop
         self.app = app
         self.work = work
         self.folder = folder
         self.link = link
         self.jobs = jobs
+        self.calls = calls
         self.software = software
     }
 
@@ -64,6 +69,10 @@ actor LocalDesk: LoopActor {
     private func take(_ request: Request, _ session: Session, _ stream: StreamID) {
         switch request.operation {
         case .share, .fetch, .persist: jobs.add(request, session: session, stream: stream)
+        case .attach(let takesCalls): attach(session, stream, takesCalls: takesCalls)
+        case .call(let order):
+            session.prolong(stream, by: .seconds(Int64(order.runSeconds)))
+            passOn(request, session, stream)
         case .echo where request.origin == nil: passOn(request, session, stream)
         case .artifacts:
             var request = request
@@ -78,6 +87,21 @@ actor LocalDesk: LoopActor {
             } else {
                 passOn(request, session, stream)
             }
+        }
+    }
+
+    private func attach(_ session: Session, _ stream: StreamID, takesCalls: Bool) {
+        do throws(BatonError) {
+            let root: PathName
+            do { root = try PathName(resolving: folder.root.bytes) } catch {
+                throw BatonError(.internal, "the root directory of the work cannot be named: \(error)")
+            }
+            // Answered first: the calls that waited for a host come after it.
+            if takesCalls { try calls.assumeIsolated { $0.mayAttach(session) }.get() }
+            session.reply(.attach(root: root), on: stream)
+            if takesCalls { calls.assumeIsolated { $0.attach(session) } }
+        } catch {
+            session.reply(.error(error), on: stream)
         }
     }
 
@@ -109,7 +133,8 @@ actor LocalDesk: LoopActor {
         case .reply(let reply): session.reply(reply, on: key.stream)
         case .lost(let error):
             let message = "the relay was lost before it had answered: \(error.message)"
-            session.reply(.error(BatonError(.unreachable, message)), on: key.stream)
+            let code: ErrorCode = passedOn[key]?.request.type == .call ? .interrupted : .unreachable
+            session.reply(.error(BatonError(code, message)), on: key.stream)
         }
         passedOn[key] = nil
     }
@@ -123,8 +148,9 @@ actor LocalDesk: LoopActor {
     private func end(_ session: Session) {
         sessions[ObjectIdentifier(session)] = nil
         jobs.cancelAll(of: session)
+        calls.assumeIsolated { $0.leave(session) }
         for (key, onward) in passedOn where key.session == ObjectIdentifier(session) {
-            onward.session.cancel(onward.stream, because: .cancelled)
+            onward.session.cancel(onward.stream, because: .interrupted)
             passedOn[key] = nil
         }
     }

@@ -44,7 +44,7 @@ struct OriginDesk: Sendable {
             logger.info("shared", metadata: ["path": "\(Reference(path: own))", "exists": "\(exists)"])
             return .share(Shared(origin: work, path: own, exists: exists))
         case .echo: return .echo(by: work)
-        case .get, .fetch, .wait, .persist, .artifacts:
+        case .get, .fetch, .wait, .persist, .artifacts, .attach, .call:
             throw BatonError(.unsupported, "this cannot be asked here", path: path)
         }
     }

@@ -21,6 +21,7 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
     public static let noSpace = ErrorCode(rawValue: 15)
     public static let unsupported = ErrorCode(rawValue: 16)
     public static let tooLarge = ErrorCode(rawValue: 17)
+    public static let lost = ErrorCode(rawValue: 18)
 
     // Of a whole connection
     public static let malformed = ErrorCode(rawValue: 256)
@@ -48,6 +49,7 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
         (.corrupt, "corrupt", 65), (.alreadyExists, "alreadyExists", 73), (.cannotCreate, "cannotCreate", 73),
         (.permission, "permission", 77), (.cancelled, "cancelled", 75), (.interrupted, "interrupted", 75),
         (.busy, "busy", 75), (.noSpace, "noSpace", 73), (.unsupported, "unsupported", 70), (.tooLarge, "tooLarge", 65),
+        (.lost, "lost", 75),
         (.malformed, "malformed", 70), (.helloExpected, "helloExpected", 70), (.frameTooLarge, "frameTooLarge", 70),
         (.unknownType, "unknownType", 70), (.unexpectedFrame, "unexpectedFrame", 70),
         (.wrongConnection, "wrongConnection", 70), (.badStream, "badStream", 70), (.streamReused, "streamReused", 70),
@@ -59,6 +61,12 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
 
     /// The name of the code in `Protocol/` and in JSON; `code 4711` for one that this version does not know.
     public var name: String { ErrorCode.table.first { $0.code == self }?.name ?? "code \(rawValue)" }
+
+    /// The code of that name; `nil` for a name that this version does not know.
+    public init?(name: String) {
+        guard let code = ErrorCode.table.first(where: { $0.name == name })?.code else { return nil }
+        self = code
+    }
 
     /// The exit status of a program that ends because of this error, after `sysexits`.
     public var exitStatus: Int32 { ErrorCode.table.first { $0.code == self }?.exitStatus ?? 70 }

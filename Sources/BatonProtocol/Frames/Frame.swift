@@ -24,6 +24,8 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     case artifacts = 0x17
     case share = 0x18
     case fetch = 0x19
+    case attach = 0x1A
+    case call = 0x1B
 
     case existsReply = 0x20
     case statReply = 0x21
@@ -33,6 +35,8 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     case artifactsReply = 0x27
     case shareReply = 0x28
     case fetchReply = 0x29
+    case attachReply = 0x2A
+    case callReply = 0x2B
     case error = 0x2F
 
     case cancel = 0x30
@@ -60,7 +64,7 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
         case .join, .joined, .entry, .chunk, .skipped, .end, .again, .keep, .source: connection == .lane
         case .error: true
         case .get, .credit, .ticket, .report: connection == .control
-        case .share, .fetch, .shareReply, .fetchReply: connection == .local
+        case .share, .fetch, .attach, .shareReply, .fetchReply, .attachReply: connection == .local
         default: connection != .lane
         }
     }

@@ -50,10 +50,10 @@ public enum Message: Hashable, Sendable {
         case .ping: self = .ping(try fields.integer("opaque"))
         case .pong: self = .pong(try fields.integer("opaque"))
         case .goAway: self = .goAway(try GoAway(&fields))
-        case .exists, .stat, .list, .get, .echo, .wait, .persist, .artifacts, .share, .fetch:
+        case .exists, .stat, .list, .get, .echo, .wait, .persist, .artifacts, .share, .fetch, .attach, .call:
             self = .request(try Request(frame.type, &fields))
         case .existsReply, .statReply, .listReply, .echoReply, .persistReply, .artifactsReply, .shareReply, .fetchReply,
-            .error:
+            .attachReply, .callReply, .error:
             self = .reply(try Reply(frame.type, &fields))
         case .cancel: self = .cancel(ErrorCode(rawValue: try fields.integer("code")))
         case .credit: self = .credit(try fields.integer("limit"))

@@ -55,6 +55,14 @@ struct PayloadReader {
         return bytes
     }
 
+    mutating func bytes<Length: FixedWidthInteger>(
+        _ field: String, length: Length.Type, exactly count: Int
+    ) throws(ProtocolViolation) -> [UInt8] {
+        let bytes = try bytes(field, length: length, atMost: count)
+        guard bytes.count == count else { throw malformed(field, "is not \(count) bytes long") }
+        return bytes
+    }
+
     mutating func text<Length: FixedWidthInteger>(
         _ field: String, length: Length.Type, atMost cap: Int
     ) throws(ProtocolViolation) -> String {

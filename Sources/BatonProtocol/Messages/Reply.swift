@@ -12,6 +12,9 @@ public enum Reply: Hashable, Sendable {
     /// What became of each path that was to be persisted.
     case persist([Receipt])
     case artifacts(ArtifactsListing)
+    /// The work's root directory.
+    case attach(root: PathName)
+    indirect case call(CallResult)
     case error(BatonError)
 
     var type: FrameType {
@@ -24,6 +27,8 @@ public enum Reply: Hashable, Sendable {
         case .fetch: .fetchReply
         case .persist: .persistReply
         case .artifacts: .artifactsReply
+        case .attach: .attachReply
+        case .call: .callReply
         case .error: .error
         }
     }
@@ -39,6 +44,8 @@ public enum Reply: Hashable, Sendable {
         case .fetch: request == .fetch
         case .persist: request == .persist
         case .artifacts: request == .artifacts
+        case .attach: request == .attach
+        case .call: request == .call
         case .error: true
         }
     }
@@ -56,6 +63,11 @@ public enum Reply: Hashable, Sendable {
         case .fetchReply: self = .fetch(try Fetched(&fields))
         case .persistReply: self = .persist(try Receipt.list(&fields))
         case .artifactsReply: self = .artifacts(try ArtifactsListing(&fields))
+        case .attachReply:
+            let root = try fields.path("root")
+            guard root.isAbsolute else { throw fields.malformed("root", "is not absolute") }
+            self = .attach(root: root)
+        case .callReply: self = .call(try CallResult(&fields))
         case .error: self = .error(try BatonError(&fields))
         default: throw ProtocolViolation(.unexpectedFrame, "\(type) is no reply")
         }
@@ -74,6 +86,8 @@ public enum Reply: Hashable, Sendable {
         case .fetch(let fetched): fetched.write(to: &buffer)
         case .persist(let receipts): Receipt.write(receipts, to: &buffer)
         case .artifacts(let listing): listing.write(to: &buffer)
+        case .attach(let root): buffer.write(root)
+        case .call(let result): result.write(to: &buffer)
         case .error(let error): error.write(to: &buffer)
         }
     }

@@ -25,6 +25,10 @@ public struct Request: Hashable, Sendable {
         case share
         /// Get a path to this machine (local).
         case fetch(Destination)
+        /// Where is the work's root? And, if the program takes its calls: be its host (local).
+        case attach(takesCalls: Bool)
+        /// Run this at the work's host. Indirect: what is asked most often is to stay small.
+        indirect case call(CallOrder)
     }
 
     public var operation: Operation
@@ -49,7 +53,7 @@ public struct Request: Hashable, Sendable {
         return tenths == 0 ? "\(deadline / 1000) s" : "\(deadline / 1000).\(tenths) s"
     }
 
-    var type: FrameType {
+    public var type: FrameType {
         switch operation {
         case .exists: .exists
         case .stat: .stat
@@ -61,13 +65,18 @@ public struct Request: Hashable, Sendable {
         case .artifacts: .artifacts
         case .share: .share
         case .fetch: .fetch
+        case .attach: .attach
+        case .call: .call
         }
     }
 
+    private static func hasOrigin(_ type: FrameType) -> Bool { type != .share && type != .attach }
+    private static func hasPath(_ type: FrameType) -> Bool { type != .echo && type != .attach && type != .call }
+
     init(_ type: FrameType, _ fields: inout PayloadReader) throws(ProtocolViolation) {
         let deadline: UInt32 = try fields.integer("deadline_ms")
-        let origin = type == .share ? nil : try fields.name("origin")
-        let path = type == .echo ? .root : try fields.path("path")
+        let origin = Request.hasOrigin(type) ? try fields.name("origin") : nil
+        let path = Request.hasPath(type) ? try fields.path("path") : .root
         let operation: Operation
         switch type {
         case .exists: operation = .exists
@@ -90,6 +99,10 @@ public struct Request: Hashable, Sendable {
         case .share: operation = .share
         case .fetch:
             operation = .fetch(try Destination(&fields))
+        case .attach: operation = .attach(takesCalls: try fields.options("options", known: 1) & 1 != 0)
+        case .call:
+            guard origin != nil else { throw fields.malformed("origin", "is empty") }
+            operation = .call(try CallOrder(&fields))
         default: throw ProtocolViolation(.unexpectedFrame, "\(type) is no request")
         }
         self.init(operation, deadline: deadline, origin: origin, path: path)
@@ -97,8 +110,8 @@ public struct Request: Hashable, Sendable {
 
     func write(to buffer: inout ByteBuffer) {
         buffer.writeInteger(deadline)
-        if operation != .share { buffer.write(origin) }
-        if operation != .echo { buffer.write(path) }
+        if Request.hasOrigin(type) { buffer.write(origin) }
+        if Request.hasPath(type) { buffer.write(path) }
         switch operation {
         case .exists, .echo, .wait, .share: break
         case .stat(let digest): buffer.write(digest)
@@ -109,6 +122,8 @@ public struct Request: Hashable, Sendable {
             buffer.writeInteger(limit)
         case .get(let options): options.write(to: &buffer)
         case .fetch(let destination): destination.write(to: &buffer)
+        case .attach(let takesCalls): buffer.write(takesCalls)
+        case .call(let order): order.write(to: &buffer)
         }
     }
 }

@@ -83,7 +83,7 @@ extension Router {
     // MARK: Waits
 
     /// A WAIT for a path of which something is kept, while its work is there: whether anything live covers the path decides.
-    func probe(_ wait: HeldWait, _ stream: StreamID, _ owner: Session) {
+    func probe(_ wait: HeldRequest, _ stream: StreamID, _ owner: Session) {
         var question = wait.request
         question.operation = .exists
         let opened = owner.assumeIsolated { session in
@@ -94,7 +94,7 @@ extension Router {
         if opened == nil { passOn(wait, stream, to: owner) }
     }
 
-    private func probed(_ event: StreamEvent, _ wait: HeldWait, _ stream: StreamID, _ owner: Session) {
+    private func probed(_ event: StreamEvent, _ wait: HeldRequest, _ stream: StreamID, _ owner: Session) {
         switch event {
         case .progress, .report: return
         case .reply(.error(let error)) where error.isUncovered:
@@ -109,7 +109,7 @@ extension Router {
         jobs.remove(job)
         do throws(BatonError) { try job.checkWanted() } catch { return job.reply(.error(error)) }
         guard let key = membership.key(of: job.session), let origin = job.request.origin else { return }
-        let wait = HeldWait(job.request, job.session)
+        let wait = HeldRequest(job.request, job.session)
         let work = key.sibling(origin)
         if let member = membership[work], !member.isLeaving {
             passOn(wait, job.stream, to: member.session)

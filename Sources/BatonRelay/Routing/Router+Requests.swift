@@ -14,7 +14,8 @@ extension Router {
             return refuse(
                 asker, stream, request, .usage, "a request to the relay must name the work whose path it means")
         }
-        let wait = request.operation == .wait ? HeldWait(request, asker) : nil
+        if case .call(let order) = request.operation { return route(order, request, from: asker, stream, to: origin) }
+        let wait = request.operation == .wait ? HeldRequest(request, asker) : nil
         let work = key.sibling(origin)
         if membership[work]?.isLeaving != false {
             if answerFromStore(request, from: asker, stream) { return }
@@ -68,7 +69,7 @@ extension Router {
     /// - Parameter asked: what the asker has said, if that is not `request` itself.
     func forward(
         _ request: Request, to owner: Session, from asker: Session, _ stream: StreamID, transfer: Transfer?,
-        wait: HeldWait? = nil, asked: Request? = nil
+        wait: HeldRequest? = nil, asked: Request? = nil
     ) {
         let routeKey = RouteKey(asker: ObjectIdentifier(asker), stream: stream)
         let reserved = owner.assumeIsolated { session in
@@ -77,7 +78,8 @@ extension Router {
             }
         }
         routes[routeKey] = Route(
-            owner: owner, ownerStream: reserved ?? 0, transfer: transfer, wait: wait)
+            owner: owner, ownerStream: reserved ?? 0, transfer: transfer, wait: wait,
+            caller: request.type == .call ? asker : nil)
         load[RoutePair(asker: routeKey.asker, owner: ObjectIdentifier(owner)), default: 0] += 1
         guard let ownerStream = reserved else {
             let message = "work '\(owner.peer.work)' has too many requests at once; try again"
@@ -113,7 +115,8 @@ extension Router {
             let what = route.transfer == nil ? "before it had answered about" : "in the middle of the transfer of"
             let sentence =
                 "work '\(route.owner.peer.work)' went away \(what) \(request.reference) (\(error.message))"
-            let code: ErrorCode = route.transfer == nil ? .unreachable : .interrupted
+            let mayGoOn = route.transfer != nil || request.type == .call
+            let code: ErrorCode = mayGoOn ? .interrupted : .unreachable
             fail(routeKey, asker, route.transfer, BatonError(code, sentence, path: request.path, saidBy: .relay))
         }
     }

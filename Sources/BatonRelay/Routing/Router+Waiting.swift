@@ -2,8 +2,8 @@ import BatonProtocol
 import BatonTransport
 import NIOCore
 
-/// A WAIT for a work that is away, or may go away.
-struct HeldWait {
+/// A WAIT for a work that is away or may go away, or a CALL of one that is away.
+struct HeldRequest {
     let asker: Session
     /// As it came.
     let request: Request
@@ -19,7 +19,7 @@ struct HeldWait {
 // WAIT requests outlast their owners: while the work is away they are held here, and passed on when it connects. Their deadlines
 // are watched by the asker's session, as all deadlines are.
 extension Router {
-    func hold(_ wait: HeldWait, _ stream: StreamID, for work: WorkKey) {
+    func hold(_ wait: HeldRequest, _ stream: StreamID, for work: WorkKey) {
         let routeKey = RouteKey(asker: ObjectIdentifier(wait.asker), stream: stream)
         guard waitingRoom.enter(wait, as: routeKey, for: work) else {
             return refuse(
@@ -30,7 +30,7 @@ extension Router {
     }
 
     /// The owner has gone, or is about to: the wait goes on for its next session.
-    func holdAgain(_ wait: HeldWait, _ routeKey: RouteKey, lost owner: Session) {
+    func holdAgain(_ wait: HeldRequest, _ routeKey: RouteKey, lost owner: Session) {
         remove(routeKey)
         guard let key = membership.key(of: wait.asker), let origin = wait.request.origin else { return }
         let work = key.sibling(origin)
@@ -47,7 +47,7 @@ extension Router {
         for (routeKey, wait) in waitingRoom.leave(allFor: work) { passOn(wait, routeKey.stream, to: owner) }
     }
 
-    func passOn(_ wait: HeldWait, _ stream: StreamID, to owner: Session) {
+    func passOn(_ wait: HeldRequest, _ stream: StreamID, to owner: Session) {
         let left = (wait.until - .now()).nanoseconds / 1_000_000
         guard left > 0 else { return miss(wait, stream) }
         guard hasRoom(for: wait.request, from: wait.asker, stream, to: owner) else { return }
@@ -73,7 +73,7 @@ extension Router {
         refuse(asker, routeKey.stream, wait.request, code, "nobody waits for the answer any more")
     }
 
-    private func miss(_ wait: HeldWait, _ stream: StreamID) {
+    private func miss(_ wait: HeldRequest, _ stream: StreamID) {
         let work = wait.request.origin.map { "work '\($0)'" } ?? "the work"
         refuse(
             wait.asker, stream, wait.request, .deadline,

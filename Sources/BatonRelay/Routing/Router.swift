@@ -23,7 +23,9 @@ actor Router: LoopActor {
     /// How many routes there are from one session to another.
     var load: [RoutePair: Int] = [:]
     /// WAIT requests for works that are away.
-    var waitingRoom = WaitingRoom<HeldWait>()
+    var waitingRoom = WaitingRoom<HeldRequest>()
+    /// CALL requests for works that are away.
+    var callRoom = WaitingRoom<HeldRequest>(mostOfOne: 16, most: 256)
     private var lastEpoch: UInt64
     private var isDraining = false
 
@@ -64,7 +66,9 @@ actor Router: LoopActor {
         let ownerStream: StreamID
         let transfer: Transfer?
         /// What to go on with if the owner goes; only of a WAIT whose deadline has not passed.
-        var wait: HeldWait?
+        var wait: HeldRequest?
+        /// Who waits for the answer; only of a CALL.
+        var caller: Session?
         /// When the owner's next REPORT may be passed on.
         var nextReport = NIODeadline.uptimeNanoseconds(0)
     }
@@ -102,7 +106,12 @@ actor Router: LoopActor {
             keepalive: hello.keepalive)
         logger.info("a work has connected", metadata: metadata(session))
         // Once it is the owner of its connection.
-        loop.execute { self.assumeIsolated { $0.passOnWaits(for: key) } }
+        loop.execute {
+            self.assumeIsolated { router in
+                router.passOnWaits(for: key)
+                router.passOnCalls(for: key)
+            }
+        }
         return session
     }
 
@@ -162,9 +171,10 @@ actor Router: LoopActor {
         guard let member = membership.leave(session) else { return }
         member.lane?.close()
         waitingRoom.leave(allOf: ObjectIdentifier(session))
+        callRoom.leave(allOf: ObjectIdentifier(session))
         for (routeKey, route) in routes where routeKey.asker == ObjectIdentifier(session) {
             route.transfer?.abandon()
-            route.owner.cancel(route.ownerStream, because: .cancelled)
+            route.owner.cancel(route.ownerStream, because: .interrupted)
             remove(routeKey)
         }
     }
@@ -173,6 +183,7 @@ actor Router: LoopActor {
     func drain(within limit: TimeAmount) {
         isDraining = true
         endWaits()
+        endCalls()
         for session in membership.sessions {
             session.assumeIsolated { $0.drain(within: limit, reconnect: 1000, "the relay is shutting down") }
         }
@@ -217,6 +228,7 @@ extension Router: SessionDelegate {
         assumeIsolated { router in
             if router.jobs.cancel(stream, of: session, because: code) { return }
             let routeKey = RouteKey(asker: ObjectIdentifier(session), stream: stream)
+            if router.cancelHeldCall(routeKey, because: code) { return }
             guard let route = router.routes[routeKey], route.wait == nil else {
                 return router.cancelWait(routeKey, of: session, because: code)
             }

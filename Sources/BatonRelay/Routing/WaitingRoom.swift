@@ -1,9 +1,9 @@
 /// Who waits for works that are away. A value without clocks or connections; so many may wait for one asker and in all.
 struct WaitingRoom<Guest> {
-    /// Waits of one asker that are held at once.
-    static var mostOfOne: Int { 64 }
-    /// Waits that are held at once: each may bring a path of 4 KiB.
-    static var most: Int { 8192 }
+    /// Requests of one asker that are held at once.
+    let mostOfOne: Int
+    /// Requests that are held at once: a WAIT may bring a path of 4 KiB, a CALL values of 64 KiB.
+    let most: Int
 
     private struct Place {
         let guest: Guest
@@ -17,11 +17,15 @@ struct WaitingRoom<Guest> {
     private var load: [ObjectIdentifier: Int] = [:]
     private var lastNumber: UInt64 = 0
 
+    init(mostOfOne: Int = 64, most: Int = 8192) {
+        (self.mostOfOne, self.most) = (mostOfOne, most)
+    }
+
     var isEmpty: Bool { places.isEmpty && keys.isEmpty && load.isEmpty }
 
     /// - Returns: false if there is no room.
     mutating func enter(_ guest: Guest, as key: Router.RouteKey, for work: WorkKey) -> Bool {
-        guard places.count < Self.most, load[key.asker, default: 0] < Self.mostOfOne, places[key] == nil else {
+        guard places.count < most, load[key.asker, default: 0] < mostOfOne, places[key] == nil else {
             return false
         }
         lastNumber += 1
@@ -51,7 +55,7 @@ struct WaitingRoom<Guest> {
     }
 
     mutating func leaveAll() -> [(key: Router.RouteKey, guest: Guest)] {
-        defer { self = WaitingRoom() }
+        defer { self = WaitingRoom(mostOfOne: mostOfOne, most: most) }
         return places.map { ($0.key, $0.value.guest) }
     }
 }

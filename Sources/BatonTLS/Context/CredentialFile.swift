@@ -121,16 +121,3 @@ struct CredentialFile {
         return bio
     }
 }
-
-/// An `X509` with one owner.
-final class Certificate {
-    let pointer: OpaquePointer
-
-    init(owning pointer: OpaquePointer) {
-        self.pointer = pointer
-    }
-
-    deinit {
-        X509_free(pointer)
-    }
-}

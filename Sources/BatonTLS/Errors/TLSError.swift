@@ -8,8 +8,10 @@ public struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
         case credentialsUnreadable
         /// A credentials file does not hold what it should, or key and certificate do not belong together.
         case credentialsInvalid
-        /// The key file is open to other users.
+        /// The key file is open to other users, or the directory that is to receive it.
         case keyPermissions
+        /// Credentials cannot be written.
+        case credentialsUnwritable
 
         // A certificate: ours, when a context is made; the peer's, during a handshake
 

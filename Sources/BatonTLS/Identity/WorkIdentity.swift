@@ -47,6 +47,11 @@ public struct WorkIdentity: Sendable, Hashable, CustomStringConvertible {
         work = String(decoding: parts[4], as: UTF8.self)
     }
 
+    /// The identity of a work by its names; "baton" is the trust domain of the scripts in `certs/`.
+    public init(trustDomain: String = "baton", app: String, work: String) throws(IdentityError) {
+        try self.init(uri: "spiffe://\(trustDomain)/app/\(app)/work/\(work)")
+    }
+
     /// The identity in the first certificate of a PEM file: one's own.
     ///
     /// - Throws: ``TLSError`` if the file cannot be read or holds no certificate, ``IdentityError`` if the certificate names

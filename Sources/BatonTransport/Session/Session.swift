@@ -66,9 +66,9 @@ public actor Session: LoopActor {
         return stream
     }
 
-    /// Calls `action` if the stream has not ended after so many milliseconds.
-    public func expire(_ stream: StreamID, after milliseconds: UInt32, _ action: @escaping @Sendable () -> Void) {
-        if handlers[stream] != nil { expiries[stream] = (.now() + .milliseconds(Int64(milliseconds)), action) }
+    /// Calls `action` if the stream has not ended after that time.
+    public func expire(_ stream: StreamID, after time: TimeAmount, _ action: @escaping @Sendable () -> Void) {
+        if handlers[stream] != nil { expiries[stream] = (.now() + time, action) }
     }
 
     private func expireStreams() {
@@ -105,6 +105,13 @@ public actor Session: LoopActor {
     }
 
     // MARK: Streams of the peer
+
+    /// The peer waits so much longer for the answer: its request has been passed on, or begun (CAL-8).
+    public nonisolated func prolong(_ stream: StreamID, by time: TimeAmount) {
+        onLoop { session in
+            if let deadline = session.deadlines[stream] { session.deadlines[stream] = deadline + time }
+        }
+    }
 
     /// Ends a stream of the peer. Without effect if it has ended.
     public nonisolated func reply(_ reply: Reply, on stream: StreamID) {

@@ -1,4 +1,5 @@
 public import BatonProtocol
+import NIOCore
 
 extension Session {
     /// Asks and waits for the answer, at most as long as the request says (to within a second).
@@ -13,12 +14,13 @@ extension Session {
             throw BatonError(.busy, "too many requests at once on this connection; try again", path: request.path)
         }
         // Who answers a WAIT or a PERSIST too late tells why, and looks at the time once a second.
-        let grace: UInt32
+        let grace: TimeAmount
         switch request.operation {
-        case .wait, .persist: grace = 3000
-        default: grace = 0
+        case .wait, .persist: grace = .seconds(3)
+        case .call(let order): grace = .seconds(Int64(order.runSeconds) + 3)
+        default: grace = .zero
         }
-        expire(stream, after: request.deadline + grace) {
+        expire(stream, after: .milliseconds(Int64(request.deadline)) + grace) {
             call.finish(
                 .failure(
                     BatonError(

@@ -47,7 +47,7 @@ struct FrameVector: Decodable, Sendable, CustomTestStringConvertible {
         return fields
     }
 
-    static let all: [FrameVector] = ["framing", "session", "streams", "operations", "credit", "trees"]
+    static let all: [FrameVector] = ["framing", "session", "streams", "operations", "credit", "trees", "calls"]
         .flatMap { VectorFile.list("frames", in: $0) }
     static let valid = all.filter { $0.error == nil }
     static let refused = all.filter { $0.error != nil }

@@ -75,8 +75,12 @@ extension Message {
 extension Request {
     fileprivate var fields: [String: JSONValue] {
         var fields: [String: JSONValue] = ["deadline_ms": .int(deadline)]
-        if operation != .share { fields["origin"] = .name(origin) }
-        if operation != .echo { fields["path"] = .path(path) }
+        switch operation {
+        case .share: fields["path"] = .path(path)
+        case .echo, .call: fields["origin"] = .name(origin)
+        case .attach: break
+        default: (fields["origin"], fields["path"]) = (.name(origin), .path(path))
+        }
         switch operation {
         case .exists, .echo, .wait, .share: break
         case .stat(let digest): fields["options"] = .number(digest ? 1 : 0)
@@ -107,6 +111,15 @@ extension Request {
             fields["options"] = .int(zip(flags, [1, 2, 4, 8, 16]).reduce(0) { $0 + ($1.0 ? $1.1 : 0) })
             fields["wait_ms"] = .int(destination.wait)
             fields["stall_ms"] = .int(destination.stall)
+        case .attach(let takesCalls): fields["options"] = .number(takesCalls ? 1 : 0)
+        case .call(let order):
+            fields["run_s"] = .int(order.runSeconds)
+            fields["options"] = .number(order.isAgain ? 1 : 0)
+            fields["call"] = .hex(order.id)
+            fields["build"] = .hex(order.build)
+            fields["method"] = .string(order.method)
+            fields["references"] = order.values.list
+            fields["arguments"] = .hex(order.values.bytes)
         }
         return fields
     }
@@ -146,12 +159,25 @@ extension Reply {
         case .persist(let receipts): ["receipts": .array(receipts.map { .object($0.fields) })]
         case .artifacts(let listing):
             ["more": .bool(listing.more), "items": .array(listing.items.map { .object($0.fields) })]
+        case .attach(let root): ["root": .path(root)]
+        case .call(let result):
+            [
+                "outcome": .string(result.thrown == nil ? "returned" : "threw"),
+                "error": .string(result.thrown?.type ?? ""), "message": .string(result.thrown?.message ?? ""),
+                "references": result.values.list, "value": .hex(result.values.bytes),
+            ]
         case .error(let error):
             [
                 "code": .int(error.code.rawValue), "said_by": .string(error.saidBy.name),
                 "path": .path(error.path ?? .root), "message": .string(error.message),
             ].merging(error.isUncovered ? ["uncovered": .bool(true)] : [:]) { $1 }
         }
+    }
+}
+
+extension CallValues {
+    fileprivate var list: JSONValue {
+        .array(references.map { .object(["origin": .name($0.origin), "path": .path($0.path)]) })
     }
 }
 

@@ -1,0 +1,91 @@
+import ArgumentParser
+import BatonAgent
+import BatonCommandLine
+import BatonProtocol
+import BatonTLS
+import BatonTransport
+import Logging
+import SystemPackage
+
+/// What all parts of an app can be told.
+struct PartOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "How long the relay may take to keep what a run leaves behind: 600 if not given.", valueName: "seconds"))
+    var persistWithin: Int?
+
+    @Option(help: "trace, debug, info, notice, warning (if not given), error or critical. [$BATON_LOG_LEVEL]")
+    var logLevel: Logger.Level?
+
+    var keepWithin: Duration { .seconds(persistWithin ?? 600) }
+
+    func validate() throws {
+        if let persistWithin, !(1...86_400).contains(persistWithin) {
+            throw ValidationError("--persist-within takes 1 to 86400")
+        }
+    }
+
+    /// Runs a part until it has ended or a signal tells it to; errors become one line and an exit status.
+    func run(
+        _ app: some App,
+        _ body: @escaping @Sendable (_ shutdown: @escaping @Sendable () async -> Void, Logger) async throws -> Void
+    ) async throws {
+        Daemon.keepBuffers()
+        Machine.raiseDescriptorLimit()
+        let level = logLevel ?? Fallback.string("BATON_LOG_LEVEL").flatMap { Logger.Level(rawValue: $0) } ?? .warning
+        let logger = Daemon.logger(app.name, level: level)
+        let signals = await Daemon.endingSignals()
+        do {
+            try await Daemon.run(endingWith: signals) { shutdown in
+                try await body(shutdown, logger)
+                return 0
+            }
+        } catch let error as PathError {
+            StandardError.write("\(app.name): \(error.message)")
+            throw ExitCode(ErrorCode(name: error.code.rawValue)?.exitStatus ?? 1)
+        } catch let error as CallError {
+            StandardError.write("\(app.name): \(error.message)")
+            throw ExitCode(ErrorCode(name: error.code.rawValue)?.exitStatus ?? 1)
+        }
+    }
+}
+
+/// How a part finds the relay, when the parts of an app run on many machines.
+struct ConnectionOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The relay's address. [$BATON_RELAY]", valueName: "host:port"))
+    var relay: String?
+
+    @OptionGroup var certificates: CertificateOptions
+
+    /// - Throws: a usage error if neither `$BATON_SOCKET` nor the flags say how to get there.
+    func connection() throws -> Connection {
+        if let socket = Fallback.string("BATON_SOCKET") { return .agent(socket: socket) }
+        let text = try Fallback.required(relay, flag: "--relay HOST:PORT", "BATON_RELAY")
+        guard let address = RelayAddress(text) else { throw ValidationError("'\(text)' is not HOST:PORT") }
+        let files = try certificates.files()
+        return .relay(
+            address, TLSCredentials(authorities: files.authority, certificate: files.certificate, key: files.key))
+    }
+}
+
+/// The way of a part to the relay.
+enum Connection: Sendable {
+    /// By an agent that runs already.
+    case agent(socket: String)
+    /// By an agent in this process.
+    case relay(RelayAddress, TLSCredentials)
+
+    /// Runs `body` with the socket of that agent.
+    func withAgent(
+        root: FilePath, keepWithin: Duration, _ logger: Logger,
+        _ body: @escaping @Sendable (_ socket: String) async throws -> Void
+    ) async throws {
+        switch self {
+        case .agent(let socket): try await body(socket)
+        case .relay(let address, let credentials):
+            var configuration = Agent.Configuration(relay: address, credentials: credentials, root: root)
+            configuration.persistWithin = keepWithin
+            try await EmbeddedAgent(configuration, logger: logger).run(body)
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import BatonProtocol
+import FoundationEssentials
+
+/// How an error that a work throws travels: by the name of its type, as what it says, and, if it is `Codable`, as a value.
+enum ThrownError {
+    static func write(_ error: any Error, sender: WorkName) -> CallResult {
+        let type = Swift.type(of: error)
+        let handing = Handing(sender: sender)
+        let data = (error as? any Codable).flatMap { try? CallCoding.encode($0, handing: handing) }
+        // A private type's name means something in its own process only; it begins behind a dollar sign.
+        let name = _mangledTypeName(type).flatMap { isPlain($0) ? $0 : nil } ?? ""
+        let thrown = CallResult.Thrown(
+            type: data == nil ? String(describing: type) : name, message: cut(Escaping.printable(String(describing: error))))
+        return CallResult(thrown: thrown, values: CallValues(references: handing.attached, bytes: data.map(Array.init) ?? []))
+    }
+
+    /// The error as it was thrown, or else as a ``RemoteError``.
+    static func read(_ result: CallResult, from work: WorkName, _ coding: CallCoding) -> any Error {
+        let thrown = result.thrown ?? CallResult.Thrown(type: "", message: "")
+        if !result.values.bytes.isEmpty, isPlain(thrown.type),
+            let type = _typeByName(thrown.type) as? any (Error & Decodable).Type,
+            let error = try? coding.decode(type, from: Data(result.values.bytes))
+        {
+            return error
+        }
+        return RemoteError(work: work.description, type: Escaping.printable(thrown.type), message: thrown.message)
+    }
+
+    /// Whether it is the name of a simple type: what a peer sends is looked up only if it is.
+    private static func isPlain(_ name: String) -> Bool {
+        (1...256).contains(name.utf8.count)
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+                    true
+                default: false
+                }
+            }
+    }
+
+    private static func cut(_ text: String) -> String {
+        var text = text
+        while text.utf8.count > Limits.text { text.removeLast() }
+        return text
+    }
+}

@@ -1,0 +1,27 @@
+public import Distributed
+
+/// A job with a machine and a disk of its own, as a distributed actor: whoever calls one of its methods waits for the answer, wherever it
+/// runs.
+///
+/// ```swift
+/// distributed actor Trainer: Work {
+///     var checkpoints: Path = "lit://outputs/checkpoints"
+///
+///     distributed func run(epochs: Int) async throws -> Path {
+///         // …
+///         return checkpoints
+///     }
+/// }
+/// ```
+///
+/// - Paths of other works among the arguments of a call, at any depth, are fetched before its body runs, overwriting what an earlier call
+///   has brought, as far as there is something at their origin.
+/// - Paths of its own in stored properties, at any depth, are the work's state: they are declared, so that others can get them, before and
+///   after each call, and what lies there is kept by the relay when ``run`` ends, also when it throws.
+/// - Calls run one after the other. Caller and work must be the same build of the program.
+///
+/// The type must be neither generic nor private.
+public protocol Work: DistributedActor where ActorSystem == BatonSystem {
+    init(actorSystem: BatonSystem)
+}
+
