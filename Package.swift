@@ -114,7 +114,8 @@ let package = Package(
         .testTarget(
             name: "BatonTransferTests", dependencies: ["BatonTransfer", "BatonProtocol"], swiftSettings: strict),
         .testTarget(
-            name: "BatonTests", dependencies: ["Baton", "BatonProtocol", "BatonTransport", nioPosix, logging, system],
+            name: "BatonTests",
+            dependencies: ["Baton", "BatonFiles", "BatonProtocol", "BatonTransport", nioPosix, logging, system],
             exclude: ["Interface"], swiftSettings: strict),
         .testTarget(name: "ExampleTests", dependencies: ["train-and-deploy"], swiftSettings: strict),
         .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent"], swiftSettings: strict),

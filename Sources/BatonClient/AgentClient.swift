@@ -8,7 +8,7 @@ import NIOPosix
 /// All waits are bounded by the `within` of the call. Errors are ``BatonError``.
 public final class AgentClient: Sendable {
     private let group: MultiThreadedEventLoopGroup
-    private let session: Session
+    let session: Session
 
     private init(group: MultiThreadedEventLoopGroup, session: Session) {
         self.group = group
@@ -113,12 +113,16 @@ public final class AgentClient: Sendable {
         _ operation: Request.Operation, _ reference: Reference, _ limit: Duration,
         _ onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(BatonError) -> Reply {
-        let (seconds, attoseconds) = limit.components
-        let milliseconds = seconds.clamped(to: 0...86_400) * 1000 + attoseconds / 1_000_000_000_000_000
-        let request = Request(
-            operation, deadline: UInt32(clamping: milliseconds), origin: reference.origin, path: reference.path)
-        return try await session.call(request, onProgress: onProgress)
+        try await session.call(Request(operation, reference, within: limit), onProgress: onProgress)
     }
 
     var oddAnswer: BatonError { BatonError(.internal, "the agent answered something else than was asked") }
+}
+
+extension Request {
+    init(_ operation: Operation, _ reference: Reference, within limit: Duration) {
+        let (seconds, attoseconds) = limit.components
+        let milliseconds = seconds.clamped(to: 0...86_400) * 1000 + attoseconds / 1_000_000_000_000_000
+        self.init(operation, deadline: UInt32(clamping: milliseconds), origin: reference.origin, path: reference.path)
+    }
 }

@@ -39,6 +39,7 @@ extension PathError {
         case .resourceBusy, .textFileBusy: (.busy, "it is in use")
         case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory: (.busy, "too much is open; try again (\(reason))")
         case .ioError: (.internal, "the disk reports an error")
+        case .notSupported: (.unsupported, "this cannot be done with a socket, a FIFO or a device")
         case .improperLink: (.unsupported, "that would lead to another file system")
         case .invalidArgument: (.usage, "the system refuses that (\(reason))")
         default: (.internal, "\(reason)")

@@ -28,6 +28,8 @@ extension Path {
     /// The path without its last component. The root directory of a work, and `/`, are their own.
     public var parent: Path { derived(reference.path.parent ?? reference.path) }
 
+    var hasParent: Bool { reference.path.parent != nil }
+
     /// What lies above the path, from its ``parent`` to the root directory of its work or `/`; nothing for these.
     public var parents: [Path] {
         var parents: [Path] = []

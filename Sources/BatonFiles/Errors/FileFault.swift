@@ -1,8 +1,8 @@
-import BatonProtocol
-import SystemPackage
+package import BatonProtocol
+package import SystemPackage
 
 /// What can go wrong while files are read or written, before it has a path and a sentence.
-enum FileFault: Error {
+package enum FileFault: Error {
     case system(Errno)
     /// It is not what it was a moment ago.
     case changed

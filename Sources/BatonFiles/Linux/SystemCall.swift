@@ -1,11 +1,11 @@
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// Makes a system call, again if a signal interrupted it.
 ///
 /// - Throws: what `errno` says if the call answers with a negative number.
 @inline(__always)
-func systemCall<Result: SignedInteger>(_ call: () -> Result) throws(Errno) -> Result {
+package func systemCall<Result: SignedInteger>(_ call: () -> Result) throws(Errno) -> Result {
     while true {
         let result = call()
         if result >= 0 { return result }

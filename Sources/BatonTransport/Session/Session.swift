@@ -67,7 +67,7 @@ public actor Session: LoopActor {
     }
 
     /// Calls `action` if the stream has not ended after that time.
-    func expire(_ stream: StreamID, after time: TimeAmount, _ action: @escaping @Sendable () -> Void) {
+    public func expire(_ stream: StreamID, after time: TimeAmount, _ action: @escaping @Sendable () -> Void) {
         if handlers[stream] != nil { expiries[stream] = (.now() + time, action) }
     }
 

@@ -1,0 +1,114 @@
+import BatonProtocol
+import BatonTransport
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+import SystemPackage
+
+@testable import Baton
+@testable import BatonClient
+
+/// What stands for the agent of a work where none is needed: it answers as it is told, and remembers what was asked.
+final class StubAgent: Doorkeeper, SessionDelegate {
+    typealias Answer = @Sendable (Session, Request, StreamID) -> Void
+
+    private let work: WorkName
+    private let answer: Answer
+    private let log = Mutex<(asked: [Request], cancelled: [StreamID], open: Set<StreamID>)>(([], [], []))
+
+    init(_ work: WorkName, answer: @escaping Answer) {
+        self.work = work
+        self.answer = answer
+    }
+
+    var asked: [Request] { log.withLock { $0.asked } }
+    /// Streams that the program no longer wanted.
+    var cancelled: [StreamID] { log.withLock { $0.cancelled } }
+
+    func admit(_ greeting: Greeting) throws(ProtocolViolation) -> Admission {
+        guard case .hello(let hello) = greeting.message else {
+            throw ProtocolViolation(.helloExpected, "no HELLO came")
+        }
+        let app: WorkName
+        do { app = try WorkName("demo") } catch { throw ProtocolViolation(.internal, "\(error)") }
+        let peer = SessionPeer(app: app, work: work, epoch: 1, address: "local", software: hello.software)
+        let session = Session(
+            channel: greeting.channel, role: .acceptor, peer: peer, allowedByPeer: hello.maxStreams, delegate: self)
+        session.welcome(Welcome(session: 1, app: app, work: work), keepalive: hello.keepalive)
+        return .owned(session)
+    }
+
+    func session(_ session: Session, received request: Request, on stream: StreamID) {
+        log.withLock { $0.asked.append(request) }
+        answer(session, request, stream)
+    }
+
+    func session(_ session: Session, cancelled stream: StreamID, because code: ErrorCode) {
+        log.withLock { $0.cancelled.append(stream) }
+        session.reply(.error(BatonError(code, "it was cancelled")), on: stream)
+    }
+
+    func sessionEnded(_ session: Session, _ error: BatonError) {}
+}
+
+/// A root directory of its own for a work.
+final class Bench: Sendable {
+    let folder: String
+    let agent: StubAgent
+
+    private init(_ folder: String, _ agent: StubAgent) {
+        self.folder = folder
+        self.agent = agent
+    }
+
+    var root: String { folder + "/root" }
+
+    /// Runs the body as the run of the work `deploy`.
+    static func run(
+        answer: @escaping StubAgent.Answer = { session, _, stream in
+            session.reply(.error(BatonError(.unreachable, "there is nobody")), on: stream)
+        }, _ body: (Bench) async throws -> Void
+    ) async throws {
+        let folder = try FileManager.default.url(
+            for: .itemReplacementDirectory, in: .userDomainMask, appropriateFor: URL(filePath: NSTemporaryDirectory()),
+            create: true
+        ).path
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let work = try WorkName("deploy")
+        let bench = Bench(folder, StubAgent(work, answer: answer))
+        try FileManager.default.createDirectory(atPath: bench.root + "/.baton/from", withIntermediateDirectories: true)
+        let socket = bench.root + "/.baton/agent.sock"
+        let listener = try await LocalListener.listen(
+            on: socket, loop: MultiThreadedEventLoopGroup.singleton.next(), doorkeeper: bench.agent,
+            logger: Logger(label: "stub"))
+        let client = try await AgentClient.connect(socket: socket)
+        let context = WorkContext(work: work, root: FilePath(bench.root), agent: client)
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await WorkContext.$current.withValue(context) { try await body(bench) })
+        } catch {
+            result = .failure(error)
+        }
+        await client.close()
+        await listener.close()
+        try result.get()
+    }
+
+    /// What a shell prints that runs in the root directory.
+    @discardableResult
+    func shell(_ script: String) throws -> String {
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(filePath: "/bin/bash")
+        process.arguments = ["-c", "set -euo pipefail; umask 022; " + script]
+        process.currentDirectoryURL = URL(filePath: root)
+        process.standardOutput = output
+        try process.run()
+        let text = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw PathError(.internal, "failed: \(script)") }
+        return String(decoding: text, as: UTF8.self)
+    }
+}
