@@ -92,6 +92,13 @@ struct CallTableTests {
     mutating func `a cancelled call is stopped, and its caller still gets an answer`(_ code: ErrorCode) {
         _ = table.receive(order(1), sending: 2)
         #expect(table.cancel(sending: 2, because: code, now: now) == [.stop(order(1).id)])
+        let thrown = CallResult(thrown: .init(type: "", message: "CancellationError()"), values: CallValues())
+        #expect(refused(table.finished(order(1).id, .success(thrown), now: now)) == [code])
+    }
+
+    @Test mutating func `a call that comes to its end although it was stopped has its result`() {
+        _ = table.receive(order(1), sending: 2)
+        _ = table.cancel(sending: 2, because: .deadline, now: now)
         #expect(table.finished(order(1).id, result(1), now: now) == [.reply(sending: 2, result(1))])
     }
 
