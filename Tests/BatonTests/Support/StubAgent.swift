@@ -16,10 +16,13 @@ final class StubAgent: Doorkeeper, SessionDelegate {
 
     private let work: WorkName
     private let answer: Answer
-    private let log = Mutex<(asked: [Request], cancelled: [StreamID], open: Set<StreamID>)>(([], [], []))
+    /// It never says that a cancelled request has ended.
+    private let isDeaf: Bool
+    private let log = Mutex<(asked: [Request], cancelled: [StreamID])>(([], []))
 
-    init(_ work: WorkName, answer: @escaping Answer) {
+    init(_ work: WorkName, isDeaf: Bool, answer: @escaping Answer) {
         self.work = work
+        self.isDeaf = isDeaf
         self.answer = answer
     }
 
@@ -47,7 +50,7 @@ final class StubAgent: Doorkeeper, SessionDelegate {
 
     func session(_ session: Session, cancelled stream: StreamID, because code: ErrorCode) {
         log.withLock { $0.cancelled.append(stream) }
-        session.reply(.error(BatonError(code, "it was cancelled")), on: stream)
+        if !isDeaf { session.reply(.error(BatonError(code, "it was cancelled")), on: stream) }
     }
 
     func sessionEnded(_ session: Session, _ error: BatonError) {}
@@ -67,6 +70,7 @@ final class Bench: Sendable {
 
     /// Runs the body as the run of the work `deploy`.
     static func run(
+        isDeaf: Bool = false,
         answer: @escaping StubAgent.Answer = { session, _, stream in
             session.reply(.error(BatonError(.unreachable, "there is nobody")), on: stream)
         }, _ body: (Bench) async throws -> Void
@@ -77,7 +81,7 @@ final class Bench: Sendable {
         ).path
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let work = try WorkName("deploy")
-        let bench = Bench(folder, StubAgent(work, answer: answer))
+        let bench = Bench(folder, StubAgent(work, isDeaf: isDeaf, answer: answer))
         try FileManager.default.createDirectory(atPath: bench.root + "/.baton/from", withIntermediateDirectories: true)
         let socket = bench.root + "/.baton/agent.sock"
         let listener = try await LocalListener.listen(
