@@ -62,7 +62,8 @@ let package = Package(
         .target(
             name: "Baton",
             dependencies: [
-                "BatonClient", "BatonAgent", "BatonRelay", "BatonCommandLine", "BatonFiles", "BatonTransport", "BatonTLS",
+                "BatonClient", "BatonAgent", "BatonRelay", "BatonCommandLine", "BatonFiles", "BatonTransport",
+                "BatonTLS",
                 "CLinux", nio, logging, system, arguments, signals,
             ],
             swiftSettings: strict),

@@ -105,7 +105,7 @@ private final class RunningTransfer: Sendable {
         }
         self.stream = stream
         // The agent tells why it is late, and looks at the time once a second.
-        await session.expire(stream, after: .milliseconds(Int64(request.deadline)) + .seconds(3)) {
+        await session.expire(stream, after: .milliseconds(Int64(request.deadline) + 3000)) {
             inbox.finish(
                 BatonError(.deadline, "no answer about \(transfer.request.reference) within the deadline"))
         }

@@ -14,7 +14,8 @@ struct AppCommand<Program: App>: AsyncParsableCommand {
             commandName: Program().name,
             abstract: "Runs the app \(Program().name), or one part of it.",
             subcommands: [
-                RunCommand<Program>.self, FlowCommand<Program>.self, WorkCommand<Program>.self, WorksCommand<Program>.self,
+                RunCommand<Program>.self, FlowCommand<Program>.self, WorkCommand<Program>.self,
+                WorksCommand<Program>.self,
             ],
             defaultSubcommand: RunCommand<Program>.self)
     }
@@ -43,7 +44,8 @@ struct RunCommand<Program: App>: AsyncParsableCommand {
         let root = FilePath(root ?? "\(app.name)-run")
         let keepWithin = options.keepWithin
         try await options.run(app) { shutdown, logger in
-            try await LocalRun(app: app, root: root, keepWithin: keepWithin, logger: logger).run(until: shutdown)
+            try await LocalRun(name: app.name, flow: app.flow, root: root, keepWithin: keepWithin, logger: logger)
+                .run(until: shutdown)
         }
     }
 }
@@ -53,7 +55,8 @@ struct FlowCommand<Program: App>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "flow", abstract: "Start the flow; its works run elsewhere.",
-            discussion: "The certificate names the flow as a work of its own. Works that are not there yet are waited for.")
+            discussion:
+                "The certificate names the flow as a work of its own. Works that are not there yet are waited for.")
     }
 
     @OptionGroup var relay: ConnectionOptions

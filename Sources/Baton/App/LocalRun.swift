@@ -8,18 +8,19 @@ import SystemPackage
 
 /// All parts of an app in one process: the same relay, agents and connections as on many machines, with certificates that last as long
 /// as the run.
-struct LocalRun<Program: App>: Sendable {
-    let app: Program
+struct LocalRun<Main: Flow>: Sendable {
+    /// The app's name.
+    let name: String
+    let flow: Main
     let root: FilePath
     let keepWithin: Duration
     let logger: Logger
 
     /// - Parameter shutdown: when it returns, the flow is cancelled; then everything ends.
     func run(until shutdown: @escaping @Sendable () async -> Void) async throws {
-        let flow = app.flow
         let cast = try Cast(of: flow)
-        let secrets = try TemporaryRoot(prefix: "\(app.name)-certs")
-        let flowRoot = try TemporaryRoot(prefix: "\(app.name)-flow")
+        let secrets = try TemporaryRoot(prefix: "\(name)-certs")
+        let flowRoot = try TemporaryRoot(prefix: "\(name)-flow")
         defer {
             secrets.remove()
             flowRoot.remove()
@@ -27,7 +28,7 @@ struct LocalRun<Program: App>: Sendable {
         // As long as any run may last: nobody renews these, and nobody but this process has them.
         let authority = try LocalAuthority(lifetime: .seconds(3650 * 86_400))
         let relay = try makeRelay(authority, secrets.path)
-        let name = flowName(beside: cast)
+        let flowName = flowName(beside: cast)
         let outcome = try await serving { onReady, end in
             try await relay.run(onReady: onReady, until: end)
         } _: { (address: RelayAddress) in
@@ -43,7 +44,7 @@ struct LocalRun<Program: App>: Sendable {
                         }
                     }
                 }
-                let agent = try makeAgent(name, at: address, flowRoot.path, authority, secrets.path)
+                let agent = try makeAgent(flowName, at: address, flowRoot.path, authority, secrets.path)
                 let outcome: Result<Void, any Error>
                 do {
                     outcome = .success(
@@ -73,7 +74,7 @@ struct LocalRun<Program: App>: Sendable {
     private func makeAgent(
         _ work: String, at address: RelayAddress, _ root: FilePath, _ authority: LocalAuthority, _ secrets: FilePath
     ) throws -> EmbeddedAgent {
-        let identity = try WorkIdentity(app: app.name, work: work)
+        let identity = try WorkIdentity(app: name, work: work)
         let credentials = try authority.issueWork(identity, into: secrets.appending("work-\(work)").string)
         var configuration = Agent.Configuration(relay: address, credentials: credentials, root: root)
         configuration.persistWithin = keepWithin

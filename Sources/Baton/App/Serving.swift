@@ -9,16 +9,19 @@ import Logging
 ///   - service: serves until the function returns that it is given; calls the other one once it is ready.
 ///   - body: is cancelled if the service fails.
 func serving<Ready: Sendable, Result: Sendable>(
-    _ service: @escaping @Sendable (
-        _ onReady: @escaping @Sendable (Ready) async -> Void, _ shutdown: @escaping @Sendable () async -> Void
-    ) async throws -> Void,
+    _ service:
+        @escaping @Sendable (
+            _ onReady: @escaping @Sendable (Ready) async -> Void, _ shutdown: @escaping @Sendable () async -> Void
+        ) async throws -> Void,
     _ body: @escaping @Sendable (Ready) async throws -> Result
 ) async throws -> Result {
     let ready = Inbox<Ready>()
     let end = Inbox<Void>()
     return try await withThrowingTaskGroup(of: Ended<Result>.self) { group in
         group.addTask {
-            try await service { ready.push([$0]) } _: {
+            try await service {
+                ready.push([$0])
+            } _: {
                 _ = try? await end.next()
             }
             return .service

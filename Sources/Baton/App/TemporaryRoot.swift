@@ -12,7 +12,8 @@ struct TemporaryRoot: Sendable {
         var template = Array("\(parent)/\(prefix)-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
             throw PathError(
-                .cannotCreate, "no temporary directory can be made below '\(parent)': \(Errno(rawValue: errno)); set TMPDIR")
+                .cannotCreate,
+                "no temporary directory can be made below '\(parent)': \(Errno(rawValue: errno)); set TMPDIR")
         }
         path = FilePath(platformString: template)
     }

@@ -38,7 +38,8 @@ public final class BatonSystem: DistributedActorSystem {
             return actors.count
         }
         // Whoever makes further actors with the system of a work has them for itself: they have no name by which to be called.
-        return WorkID(name: "\(place?.context.work.description ?? "")\(number == 1 && place != nil ? "" : "#\(number)")")
+        return WorkID(
+            name: "\(place?.context.work.description ?? "")\(number == 1 && place != nil ? "" : "#\(number)")")
     }
 
     public func actorReady<Act>(_ actor: Act) where Act: DistributedActor, Act.ID == WorkID {

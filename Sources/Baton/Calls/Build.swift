@@ -1,5 +1,5 @@
-import BatonTLS
 import BatonProtocol
+import BatonTLS
 import SystemPackage
 
 /// Names the program that runs: caller and host must be the same build, since names and layouts of types mean the same only there.

@@ -31,6 +31,8 @@ struct CallTable {
         var state = State.waiting
         /// Where the answer goes; `nil`: nobody waits for it.
         var sending: UInt32?
+        /// Why it was stopped, if it was.
+        var stopped: ErrorCode?
         /// Until when somebody may come and ask again.
         var until: Instant?
     }
@@ -89,12 +91,16 @@ struct CallTable {
             entries[id]?.until = now + CallTable.patience
             return [refusal(sending, .interrupted, "the caller is gone")]
         }
-        if case .running = entry.state { return [.stop(id)] }
+        if case .running = entry.state {
+            entries[id]?.stopped = code
+            return [.stop(id)]
+        }
         return [refusal(sending, code, "the call was cancelled before it began")] + forget(id)
     }
 
     mutating func finished(_ id: ID, _ outcome: Outcome, now: Instant) -> [Action] {
         guard let entry = entries[id] else { return [] }
+        let outcome = entry.stopped.map { CallTable.outcome(outcome, ofStopped: $0) } ?? outcome
         running = nil
         entries[id]?.state = .over(outcome)
         entries[id]?.sending = nil
@@ -102,6 +108,13 @@ struct CallTable {
         over.append(id)
         if over.count > CallTable.memory { entries[over.removeFirst()] = nil }
         return (entry.sending.map { [.reply(sending: $0, outcome)] } ?? []) + startNext()
+    }
+
+    /// What a body throws because it was stopped says less than why it was.
+    private static func outcome(_ outcome: Outcome, ofStopped code: ErrorCode) -> Outcome {
+        if case .success(let result) = outcome, result.thrown == nil { return outcome }
+        let why = code == .deadline ? "took longer than it was given, and was stopped" : "was cancelled"
+        return .failure(BatonError(code, "the call \(why)", saidBy: .owner))
     }
 
     /// Some time has passed.

@@ -33,7 +33,12 @@ struct TargetNames {
     }
 
     /// Whether the program has a distributed method of that name.
-    private static func isKnown(_ target: String) -> Bool { _getParameterCount(mangledMethodName: target) >= 0 }
+    private static func isKnown(_ target: String) -> Bool {
+        var target = target
+        return target.withUTF8 { utf8 in
+            utf8.baseAddress.flatMap { findAccessibleFunction($0, UInt(utf8.count)) } != nil
+        }
+    }
 
     private static func demangle(_ name: String) -> String? {
         guard let text = swiftDemangle(name, UInt(name.utf8.count), nil, nil, 0) else { return nil }
@@ -42,7 +47,13 @@ struct TargetNames {
     }
 }
 
-/// Of Swift's runtime, which its library offers under no other name. The caller frees what it returns.
+// Two functions of Swift's runtime that its library offers under no other name.
+
+/// The record that the compiler has written for a distributed method; `nil` if there is none of that very name.
+@_silgen_name("swift_findAccessibleFunction")
+private func findAccessibleFunction(_ name: UnsafePointer<UInt8>, _ length: UInt) -> UnsafeRawPointer?
+
+/// The caller frees what it returns.
 @_silgen_name("swift_demangle")
 private func swiftDemangle(
     _ name: UnsafePointer<CChar>, _ length: UInt, _ output: UnsafeMutablePointer<CChar>?,

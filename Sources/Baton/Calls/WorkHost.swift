@@ -110,7 +110,8 @@ struct WorkHost<Hosted: Work>: Sendable {
         }
         guard targets.method(order.method) != nil else {
             return BatonError(
-                .unsupported, "work '\(place.context.work)' has no such method; a work can be called by the distributed methods of its own type only",
+                .unsupported,
+                "work '\(place.context.work)' has no such method; a work can be called by the distributed methods of its own type only",
                 saidBy: .owner)
         }
         return nil

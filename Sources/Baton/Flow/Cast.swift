@@ -37,7 +37,8 @@ struct Cast: Sendable {
             }
             let text = remote.name(ofProperty: label) ?? ""
             do throws(NameError) { members.append(Member(name: try WorkName(text), remote: remote)) } catch {
-                throw CallError(.unsupported, "a work of the flow has no good name; give it one: @Remote(\"name\") (\(error))")
+                throw CallError(
+                    .unsupported, "a work of the flow has no good name; give it one: @Remote(\"name\") (\(error))")
             }
         }
     }

@@ -24,4 +24,3 @@ public import Distributed
 public protocol Work: DistributedActor where ActorSystem == BatonSystem {
     init(actorSystem: BatonSystem)
 }
-

@@ -31,7 +31,9 @@ struct WorkState {
         let mirror = Mirror(reflecting: value)
         for child in mirror.children {
             // Weights, names and the like hold no paths, and there may be millions of them.
-            if mirror.displayStyle == .collection || mirror.displayStyle == .set, WorkState.isPlain(child.value) { return }
+            if mirror.displayStyle == .collection || mirror.displayStyle == .set, WorkState.isPlain(child.value) {
+                return
+            }
             collect(child.value, depth: depth + 1)
         }
         if let parent = mirror.superclassMirror {

@@ -45,17 +45,20 @@ public struct PathName: Hashable, Sendable {
     private static func flaw(in bytes: [UInt8]) -> String? {
         if bytes.count > Limits.path { return "it is longer than \(Limits.path) bytes" }
         if bytes.isEmpty || bytes == [slash] { return nil }
-        let relative = bytes.first == slash ? bytes.dropFirst() : bytes[...]
-        for component in relative.split(separator: slash, omittingEmptySubsequences: false) {
-            if let flaw = flaw(inComponent: component) { return flaw }
+        // Without a list of the components: every path of every request comes by here.
+        var start = bytes.first == slash ? 1 : 0
+        while true {
+            let end = bytes[start...].firstIndex(of: slash) ?? bytes.endIndex
+            if let flaw = flaw(inComponent: bytes[start..<end]) { return flaw }
+            if end == bytes.endIndex { return nil }
+            start = end + 1
         }
-        return nil
     }
 
     private static func flaw(inComponent component: ArraySlice<UInt8>) -> String? {
         if component.isEmpty { return "it has an empty component" }
         if component.count > Limits.component { return "a component is longer than \(Limits.component) bytes" }
-        if component.elementsEqual(".".utf8) || component.elementsEqual("..".utf8) {
+        if component.count <= 2, component.allSatisfy({ $0 == UInt8(ascii: ".") }) {
             return "it has a component '.' or '..'"
         }
         return component.contains(0) ? "it has a NUL byte" : nil

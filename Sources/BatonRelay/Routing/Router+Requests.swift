@@ -7,7 +7,7 @@ import NIOCore
 extension Router {
     /// Brings a request to the work that owns the path, or refuses it.
     func route(_ request: Request, from asker: Session, _ stream: StreamID) {
-        guard let key = membership.key(of: asker), let member = membership[key] else { return }
+        guard let key = membership.key(of: asker) else { return }
         if takeForStore(request, from: asker, stream) { return }
         guard let origin = request.origin else {
             if request.operation == .echo { return asker.reply(.echo(by: nil), on: stream) }
@@ -17,11 +17,12 @@ extension Router {
         if case .call(let order) = request.operation { return route(order, request, from: asker, stream, to: origin) }
         let wait = request.operation == .wait ? HeldRequest(request, asker) : nil
         let work = key.sibling(origin)
-        if membership[work]?.isLeaving != false {
+        let owner = membership[work]
+        if owner?.isLeaving != false {
             if answerFromStore(request, from: asker, stream) { return }
             if let wait { return hold(wait, stream, for: work) }
         }
-        guard let owner = membership[work] else {
+        guard let owner else {
             return refuse(
                 asker, stream, request, .unreachable,
                 "work '\(origin)' is not connected to the relay, so \(request.reference) is out of reach; start its agent, or try again when it runs"
@@ -32,7 +33,7 @@ extension Router {
         guard case .get(var options) = request.operation else {
             return forward(request, to: owner.session, from: asker, stream, transfer: nil, wait: wait)
         }
-        guard let lane = member.lane else {
+        guard let lane = membership[key]?.lane else {
             return refuse(
                 asker, stream, request, .interrupted, "there is no lane to send \(request.reference) on; try again")
         }
@@ -150,10 +151,12 @@ extension Router {
 
     func remove(_ routeKey: RouteKey) {
         guard let route = routes.removeValue(forKey: routeKey) else { return }
-        if let transfer = route.transfer { budget.release(transfer.window, of: transfer.holder) }
+        if let transfer = route.transfer {
+            budget.release(transfer.window, of: transfer.holder)
+            membership.update(route.owner) { $0.waiting[route.ownerStream] = nil }
+        }
         let pair = RoutePair(asker: routeKey.asker, owner: ObjectIdentifier(route.owner))
         load[pair] = load[pair].flatMap { $0 > 1 ? $0 - 1 : nil }
-        membership.update(route.owner) { $0.waiting[route.ownerStream] = nil }
     }
 
     func refuse(

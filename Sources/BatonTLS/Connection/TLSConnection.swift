@@ -126,7 +126,7 @@ public final class TLSConnection {
     func encrypt(_ plaintext: ByteBuffer) throws(TLSError) {
         let succeeded = plaintext.withUnsafeReadableBytes { bytes in
             guard let start = bytes.baseAddress, !bytes.isEmpty else { return true }
-            ERR_clear_error()
+            OpenSSLErrors.clear()
             var written = 0
             return SSL_write_ex(pointer, start, bytes.count, &written) == 1 && written == bytes.count
         }
@@ -163,7 +163,7 @@ public final class TLSConnection {
                     break
                 }
                 var count = 0
-                ERR_clear_error()
+                OpenSSLErrors.clear()
                 let result = SSL_read_ex(
                     pointer, target.baseAddress?.advanced(by: filled), target.count - filled, &count)
                 guard result == 1 else {

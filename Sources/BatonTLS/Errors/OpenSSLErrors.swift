@@ -17,6 +17,11 @@ struct OpenSSLErrors: CustomStringConvertible {
     /// The queue holds at most 16 entries (`ERR_NUM_ERRORS`).
     private static let limit = 16
 
+    /// Makes sure that the queue is empty. It nearly always is, and `ERR_clear_error` goes over all its places even then.
+    static func clear() {
+        if ERR_peek_error() != 0 { ERR_clear_error() }
+    }
+
     static func drain() -> OpenSSLErrors {
         var entries: [Entry] = []
         while entries.count < limit {

@@ -9,6 +9,10 @@ public final class LoopTaskExecutor: TaskExecutor {
 
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+        loop.execute {
+            // Where the loop's actors run, too: a task that goes on to one of them need not be enqueued once more.
+            job.runSynchronously(
+                isolatedTo: self.loop.executor.asUnownedSerialExecutor(), taskExecutor: self.asUnownedTaskExecutor())
+        }
     }
 }

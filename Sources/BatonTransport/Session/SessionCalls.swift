@@ -27,7 +27,7 @@ extension Session {
                         .deadline, "no answer about \(request.reference) within the deadline", path: request.path)))
         }
         let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { call.wait($0) }
+            await outcome(of: call)
         } onCancel: {
             call.finish(.failure(BatonError(.cancelled, "the request was cancelled", path: request.path)))
         }
@@ -38,5 +38,10 @@ extension Session {
             cancel(stream, because: error.code)
             throw error
         }
+    }
+
+    /// A method, so that the wait is the session's: a closure that does not name the session would leave its loop to wait, and come back.
+    private func outcome(of call: Call) async -> Call.Outcome {
+        await withCheckedContinuation { call.wait($0) }
     }
 }

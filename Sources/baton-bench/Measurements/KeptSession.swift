@@ -9,6 +9,7 @@ import NIOPosix
 final class KeptSession: Sendable {
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let session: Session
+    private let executor: LoopTaskExecutor
 
     init(relay address: String, certificates: String) async throws {
         guard let address = RelayAddress(address) else { throw BenchError("'\(address)' is no address") }
@@ -18,14 +19,17 @@ final class KeptSession: Sendable {
         let dialer = RelayDialer(address: address, context: context, software: "baton-bench")
         let loop = group.next()
         session = try await dialer.openSession(on: loop, delegate: NoPaths()).session
+        executor = LoopTaskExecutor(loop: loop)
     }
 
     /// Microseconds that each of `count` questions took, one after the other.
     func timeExists(_ reference: Reference, _ count: Int) async throws -> [Double] {
-        try await KeptSession.timeExists(on: session, reference, count)
+        try await withTaskExecutorPreference(executor) {
+            try await KeptSession.timeExists(on: session, reference, count)
+        }
     }
 
-    /// Asked where the session lives, on the connection's own thread.
+    /// Isolated to the session, and with its loop as task executor: on the connection's own thread.
     private static func timeExists(
         on session: isolated Session, _ reference: Reference, _ count: Int
     ) async throws -> [Double] {
