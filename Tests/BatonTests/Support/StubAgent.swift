@@ -6,6 +6,7 @@ import NIOCore
 import NIOPosix
 import Synchronization
 import SystemPackage
+import Testing
 
 @testable import Baton
 @testable import BatonClient
@@ -103,25 +104,20 @@ final class Bench: Sendable {
     /// What a shell prints that runs in the root directory. No thread of Swift's own waits for it: there are few of them.
     @discardableResult
     func shell(_ script: String) async throws -> String {
-        let root = root
-        return try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async {
-                continuation.resume(with: Result { try Bench.output(of: script, in: root) })
-            }
-        }
-    }
-
-    private static func output(of script: String, in root: String) throws -> String {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(filePath: "/bin/bash")
-        process.arguments = ["-c", "set -euo pipefail; umask 022; " + script]
-        process.currentDirectoryURL = URL(filePath: root)
-        process.standardOutput = output
-        try process.run()
-        let text = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw PathError(.internal, "failed: \(script)") }
-        return String(decoding: text, as: UTF8.self)
+        let output = folder + "/output-\(UInt64.random(in: 0 ... .max))"
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_EXCL, 0o600)
+        let words = ["/bin/bash", "-c", "set -euo pipefail; umask 022; cd \"$0\"; " + script, root]
+        var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+        defer { argv.forEach { free($0) } }
+        var pid: pid_t = 0
+        let started = posix_spawn(&pid, words[0], &actions, nil, &argv, environ)
+        try #require(started == 0)
+        var status: CInt = 0
+        while waitpid(pid, &status, WNOHANG) == 0 { try await Task.sleep(for: .milliseconds(2)) }
+        try #require(status == 0, "failed: \(script)")
+        return String(decoding: try Data(contentsOf: URL(filePath: output)), as: UTF8.self)
     }
 }
