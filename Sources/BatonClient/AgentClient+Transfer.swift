@@ -10,7 +10,7 @@ extension AgentClient {
     public func transfer(
         _ reference: Reference, to destination: Request.Destination = Request.Destination(), within limit: Duration
     ) -> Transfer {
-        Transfer(session: session, request: Request(.fetch(destination), reference, within: limit))
+        Transfer(session: session, gate: transferGate, request: Request(.fetch(destination), reference, within: limit))
     }
 }
 
@@ -28,6 +28,7 @@ public struct Transfer: AsyncSequence, Sendable {
     public typealias Failure = BatonError
 
     fileprivate let session: Session
+    fileprivate let gate: TransferGate
     fileprivate let request: Request
 
     public func makeAsyncIterator() -> Iterator { Iterator(state: .notBegun(self)) }
@@ -89,11 +90,16 @@ private final class RunningTransfer: Sendable {
     let inbox = Inbox<StreamEvent>()
     private let session: Session
     private let stream: StreamID
+    private let pass: TransferGate.Pass
 
     init(_ transfer: Transfer) async throws(BatonError) {
-        let (request, inbox) = (transfer.request, inbox)
+        let inbox = inbox
+        var request = transfer.request
         session = transfer.session
         guard !Task.isCancelled else { throw BatonError(.cancelled, "the get was cancelled", path: request.path) }
+        let deadline = NIODeadline.now() + .milliseconds(Int64(request.deadline))
+        pass = try await transfer.gate.enter(before: deadline, on: session.loop)
+        request.deadline = UInt32(clamping: max(1, (deadline - .now()).nanoseconds / 1_000_000))
         guard let stream = await session.open(request, onEvent: { inbox.push([$0]) }) else {
             throw BatonError(.busy, "too many requests at once on this connection; try again", path: request.path)
         }
@@ -101,7 +107,7 @@ private final class RunningTransfer: Sendable {
         // The agent tells why it is late, and looks at the time once a second.
         await session.expire(stream, after: .milliseconds(Int64(request.deadline) + 3000)) {
             inbox.finish(
-                BatonError(.deadline, "no answer about \(request.reference) within the deadline", path: request.path))
+                BatonError(.deadline, "no answer about \(transfer.request.reference) within the deadline"))
         }
     }
 

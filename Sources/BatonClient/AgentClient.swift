@@ -9,6 +9,7 @@ import NIOPosix
 public final class AgentClient: Sendable {
     private let group: MultiThreadedEventLoopGroup
     let session: Session
+    let transferGate = TransferGate(passes: 32)
 
     private init(group: MultiThreadedEventLoopGroup, session: Session) {
         self.group = group

@@ -1,5 +1,6 @@
 import BatonProtocol
 import BatonTransport
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -54,7 +55,7 @@ import Testing
                 throw BatonError(.internal, "no FETCH")
             }
             #expect(order.path.bytes == Array((bench.root + "/here").utf8) && order.stall == 2000 && !order.overwrite)
-            #expect(bench.agent.asked.first?.deadline == 5000)
+            #expect((4000...5000).contains(bench.agent.asked.first?.deadline ?? 0))
         }
     }
 
@@ -84,6 +85,37 @@ import Testing
         }
     }
 
+    @Test func `waits its turn behind thirty-two others, no longer than it may take, and gives its turn back`()
+        async throws
+    {
+        let done = try Self.fetched()
+        let begun = Mutex<[@Sendable () -> Void]>([])
+        try await Bench.run { session, _, stream in
+            begun.withLock { $0.append { session.reply(.fetch(done), on: stream) } }
+        } _: { bench in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<32 { group.addTask { try await path.get() } }
+                try await eventually { bench.agent.asked.count == 32 }
+                await expect(.deadline) { try await path.get(within: .milliseconds(50)) }
+                await withTaskGroup(of: Void.self) { waiting in
+                    waiting.addTask { await expect(.cancelled) { try await path.get() } }
+                    try? await Task.sleep(for: .milliseconds(50))
+                    waiting.cancelAll()
+                }
+                for _ in 0..<8 { group.addTask { try await path.get() } }
+                try await Task.sleep(for: .milliseconds(50))
+                #expect(bench.agent.asked.count == 32 && bench.agent.cancelled.isEmpty)
+                for count in 33...40 {
+                    begun.withLock { $0.removeFirst() }()
+                    try await eventually { bench.agent.asked.count == count }
+                }
+                for reply in begun.withLock({ $0 }) { reply() }
+                try await group.waitForAll()
+            }
+            #expect(bench.agent.asked.count == 40)
+        }
+    }
+
     @Test func `is not begun in a task that is cancelled already`() async throws {
         try await Bench.run { _, _, _ in
         } _: { bench in
@@ -100,7 +132,7 @@ import Testing
         } _: { bench in
             let began = ContinuousClock.now
             await expect(.deadline) { try await path.get(within: .milliseconds(100)) }
-            #expect(ContinuousClock.now - began < .seconds(10))
+            #expect(ContinuousClock.now - began < .seconds(30))
             try await eventually { !bench.agent.cancelled.isEmpty }
         }
     }

@@ -107,7 +107,12 @@ struct RemoteTests {
                     #expect(error?.path == away && error?.saidBy == .relay && error?.message.contains("nobody") == true)
                 }
                 try await cluster.relay.program.kill()
-                await expect(.unreachable) { try await checkpoints.existsRemote() }
+                // Until its agent has noticed, requests of that moment are `busy`.
+                try await eventually("the loss of the relay") {
+                    do throws(PathError) { return try await !checkpoints.existsRemote() } catch {
+                        return error.code == .unreachable
+                    }
+                }
             }
         }
     }
@@ -131,9 +136,9 @@ struct RemoteTests {
     func wait() async throws {
         try await Cluster.run { cluster in
             try await asDeploy(cluster) {
-                let last: Path = "lit://late@outputs/last.ckpt"
+                let last: Path = "lit://third@outputs/last.ckpt"
                 async let arrival: Void = last.wait(for: .seconds(30))
-                let late = try cluster.agent("late", flags: ["--share", "outputs"])
+                let late = try cluster.agent("third", flags: ["--share", "outputs"])
                 try await late.ready()
                 try await shell("mkdir outputs; (echo half; sleep 0.5; echo whole) > outputs/last.ckpt", in: late.root)
                 try await arrival
@@ -150,14 +155,14 @@ struct RemoteTests {
                 let missing: Path = "lit://trainer@outputs/missing"
                 let began = ContinuousClock.now
                 let error = await expect(.deadline) { try await missing.wait(for: .seconds(1)) }
-                #expect(error?.message.contains("missing") == true && ContinuousClock.now - began < .seconds(6))
+                #expect(error?.message.contains("missing") == true && ContinuousClock.now - began < .seconds(30))
                 await expect(.deadline) { try await ("lit://nobody@x" as Path).wait(for: .seconds(1)) }
                 await withTaskGroup(of: Void.self) { group in
-                    group.addTask { await expect(.cancelled) { try await missing.wait(for: .seconds(60)) } }
+                    group.addTask { await expect(.cancelled) { try await missing.wait(for: .seconds(600)) } }
                     try? await Task.sleep(for: .milliseconds(200))
                     group.cancelAll()
                 }
-                #expect(ContinuousClock.now - began < .seconds(20))
+                #expect(ContinuousClock.now - began < .seconds(90))
             }
         }
     }
@@ -176,7 +181,7 @@ struct RemoteTests {
                 try await (declared / "model").get()
                 #expect(try (declared / "model").readText() == "weights")
                 await expect(.differentOrigins) { try await declared.declare() }
-                await expect(.notShared) { try await (".baton" as Path).declare() }
+                await expect(.usage) { try await (".baton" as Path).declare() }
             }
         }
     }

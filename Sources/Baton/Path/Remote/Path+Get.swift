@@ -4,7 +4,8 @@ import BatonProtocol
 
 extension Path {
     /// Brings what lies at the path, at its origin, to this machine, changed or not: always all of it, except for what an interrupted
-    /// attempt has brought. It appears in one step, whole; a failure leaves what was there as it was.
+    /// attempt has brought. It appears in one step, whole; a failure leaves what was there as it was. Many may be under way at once: those
+    /// beyond 32 wait their turn.
     ///
     /// - Parameters:
     ///   - destination: a path of this work for the copy itself; unless given, the place where all local operations on this path look for it.

@@ -88,7 +88,7 @@ extension Path {
     ///
     /// - Returns: the path with this work as its origin, as the others call it.
     /// - Throws: ``PathError`` `differentOrigins` if it is a path of another work; `permission` if the user that the agent runs as may not
-    ///   both read and write it; `notShared` for Baton's own folder; `deadline`, `outsideWork`.
+    ///   both read and write it; `usage` for Baton's own folder; `deadline`, `outsideWork`.
     @discardableResult
     public func declare(within limit: Duration = questionLimit) async throws(PathError) -> Path {
         let context = try WorkContext.required(for: self)
