@@ -94,19 +94,19 @@ import Testing
             #expect(try path.readBytes() == large)
             try path.write([] as [UInt8])
             #expect(try path.readText().isEmpty)
-            #expect(try bench.shell("ls -A") == ".baton\nfile\n")
+            #expect(try await bench.shell("ls -A") == ".baton\nfile\n")
         }
     }
 
     @Test func `a write takes the place of the old file in one step and keeps its permissions`() async throws {
         try await Bench.run { bench in
-            try bench.shell("echo old > file; chmod 640 file; ln file other; ln -s file link")
+            try await bench.shell("echo old > file; chmod 640 file; ln file other; ln -s file link")
             try ("file" as Path).write("new")
-            #expect(try bench.shell("stat -c %a file; cat file other") == "640\nnewold\n")
+            #expect(try await bench.shell("stat -c %a file; cat file other") == "640\nnewold\n")
             try ("link" as Path).write("through", atomically: false)
-            #expect(try bench.shell("cat file; readlink link") == "throughfile\n")
+            #expect(try await bench.shell("cat file; readlink link") == "throughfile\n")
             try ("link" as Path).write("instead")
-            #expect(try bench.shell("cat file link; test ! -L link") == "throughinstead")
+            #expect(try await bench.shell("cat file link; test ! -L link") == "throughinstead")
             try ("fresh" as Path).write("x")
             let umask = umask(0o022)
             #expect(try ("fresh" as Path).stat().permissions.rawValue == 0o666 & ~umask)
@@ -115,7 +115,7 @@ import Testing
 
     @Test func `what cannot be read or written says why`() async throws {
         try await Bench.run { bench in
-            try bench.shell("mkdir directory; echo x > file; ln -s nowhere dangling; ln -s loop loop")
+            try await bench.shell("mkdir directory; echo x > file; ln -s nowhere dangling; ln -s loop loop")
             expect(.notFound) { try ("missing" as Path).readText() }
             expect(.notFound) { try ("dangling" as Path).readText() }
             expect(.isADirectory) { try ("directory" as Path).readText() }
@@ -126,20 +126,20 @@ import Testing
             expect(.invalidPath) { try ("loop" as Path).readText() }
             let error = expect(.notFound) { try ("lit://trainer@%0A" as Path).readText() }
             #expect(error?.message.contains("lit://trainer@%0A") == true && error?.message.contains("\n") == false)
-            #expect(try bench.shell("ls -A") == ".baton\ndangling\ndirectory\nfile\nloop\n")
+            #expect(try await bench.shell("ls -A") == ".baton\ndangling\ndirectory\nfile\nloop\n")
         }
     }
 
     @Test func `a file larger than memory is refused, not read`() async throws {
         try await Bench.run { bench in
-            try bench.shell("truncate -s 8T hole 2>/dev/null || truncate -s 4T hole")
+            try await bench.shell("truncate -s 8T hole 2>/dev/null || truncate -s 4T hole")
             expect(.tooLarge) { try ("hole" as Path).readBytes() }
         }
     }
 
     @Test func `stat tells kind, size, permissions and time, of links or through them`() async throws {
         try await Bench.run { bench in
-            try bench.shell(
+            try await bench.shell(
                 "echo text > file; chmod 751 file; touch -d @1234567890.123456789 file; ln -s file link; mkdir dir; mkfifo fifo"
             )
             let status = try ("link" as Path).stat()
@@ -154,7 +154,8 @@ import Testing
 
     @Test func `questions about what is there are answered by yes or no`() async throws {
         try await Bench.run { bench in
-            try bench.shell("echo x > file; mkdir dir; ln -s file link; ln -s dir dirlink; ln -s nowhere dangling")
+            try await bench.shell(
+                "echo x > file; mkdir dir; ln -s file link; ln -s dir dirlink; ln -s nowhere dangling")
             func answers(_ path: Path) throws -> [Bool] {
                 [try path.existsLocal(), try path.isFile, try path.isDirectory, try path.isSymlink]
             }

@@ -13,7 +13,7 @@ import Testing
         async throws
     {
         try await Bench.run { bench in
-            try bench.shell(tree)
+            try await bench.shell(tree)
             #expect(
                 try ("t" as Path).list()
                     == ["t/.hidden", "t/a", "t/a.txt", "t/b", "t/dangling", "t/link"])
@@ -22,7 +22,7 @@ import Testing
                     "t/.hidden", "t/a", "t/a/one.ckpt", "t/a.txt", "t/b", "t/b/empty", "t/b/two.ckpt", "t/dangling",
                     "t/link",
                 ])
-            try bench.shell("mkdir -p .baton/from/trainer; cp -a t .baton/from/trainer/t")
+            try await bench.shell("mkdir -p .baton/from/trainer; cp -a t .baton/from/trainer/t")
             #expect(
                 try ("lit://trainer@t/b" as Path).list() == ["lit://trainer@t/b/empty", "lit://trainer@t/b/two.ckpt"])
             #expect(try ("lit://trainer@t" as Path).walk().count == 9)
@@ -36,7 +36,7 @@ import Testing
 
     @Test func `Baton's own folder and stages are not seen`() async throws {
         try await Bench.run { bench in
-            try bench.shell("mkdir -p sub/.baton .baton-stage-0123456789abcdef0123456789abcdef; touch a")
+            try await bench.shell("mkdir -p sub/.baton .baton-stage-0123456789abcdef0123456789abcdef; touch a")
             #expect(try Path(".").list() == ["a", "sub"])
             #expect(try Path(".").walk() == ["a", "sub", "sub/.baton"])
         }
@@ -44,7 +44,7 @@ import Testing
 
     @Test func `glob finds what matches, in the order of walk`() async throws {
         try await Bench.run { bench in
-            try bench.shell(tree)
+            try await bench.shell(tree)
             let top: Path = "t"
             #expect(try top.glob("*/*.ckpt") == ["t/a/one.ckpt", "t/b/two.ckpt", "t/link/two.ckpt"])
             #expect(try top.glob("**/*.ckpt") == ["t/a/one.ckpt", "t/b/two.ckpt"])
@@ -65,17 +65,18 @@ import Testing
             try ("a/b/c" as Path).makeDirectory()
             expect(.alreadyExists) { try ("a/b" as Path).makeDirectory(existingOK: false) }
             expect(.notFound) { try ("x/y" as Path).makeDirectory(parents: false) }
-            try bench.shell("touch file")
+            try await bench.shell("touch file")
             expect(.alreadyExists) { try ("file" as Path).makeDirectory() }
             expect(.notADirectory) { try ("file/sub" as Path).makeDirectory() }
             try ("lit://trainer@new/copy" as Path).makeDirectory()
-            #expect(try bench.shell("find a .baton/from -type d | sort | tail -4").split(separator: "\n").count == 4)
+            #expect(
+                try await bench.shell("find a .baton/from -type d | sort | tail -4").split(separator: "\n").count == 4)
         }
     }
 
     @Test func `remove takes a file, a link, an empty directory, and a full one only if told so`() async throws {
         try await Bench.run { bench in
-            try bench.shell(tree + "\nchmod 500 t/b")
+            try await bench.shell(tree + "\nchmod 500 t/b")
             try ("t/link" as Path).remove()
             try ("t/b/empty" as Path).remove(recursive: true)
             try ("t/a.txt" as Path).remove()
@@ -85,13 +86,13 @@ import Testing
             expect(.notFound) { try ("t" as Path).remove() }
             try ("t" as Path).remove(missingOK: true)
             try ("t/deep" as Path).remove(missingOK: true)
-            #expect(try bench.shell("ls -A") == ".baton\n")
+            #expect(try await bench.shell("ls -A") == ".baton\n")
         }
     }
 
     @Test func `nobody removes, moves or replaces the work itself`() async throws {
         try await Bench.run { bench in
-            try bench.shell("touch file; ln -s . self")
+            try await bench.shell("touch file; ln -s . self")
             for path in [
                 Path("."), ".baton", ".baton/from", try Path(bench.root), try Path(bench.folder), "self/.baton", "/",
             ] {
@@ -101,7 +102,7 @@ import Testing
                 expect(.usage) { try ("file" as Path).copy(to: path, overwrite: true) }
             }
             try ("self" as Path).remove()
-            #expect(try bench.shell("ls -A; ls -A .baton") == ".baton\nfile\nagent.sock\nagent.sock.lock\nfrom\n")
+            #expect(try await bench.shell("ls -A; ls -A .baton") == ".baton\nfile\nagent.sock\nagent.sock.lock\nfrom\n")
         }
     }
 
@@ -109,15 +110,27 @@ import Testing
         async throws
     {
         try await Bench.run { bench in
-            try bench.shell(tree + "\necho x > file; mkdir full; touch full/inner")
+            try await bench.shell(tree + "\necho x > file; mkdir full; touch full/inner")
             #expect(try ("file" as Path).move(to: "t/file") == "t/file")
             expect(.alreadyExists) { try ("t/file" as Path).move(to: "full") }
             try ("t/file" as Path).move(to: "full", overwrite: true)
-            #expect(try bench.shell("cat full; ls") == "x\nfull\nt\n")
+            #expect(try await bench.shell("cat full; ls") == "x\nfull\nt\n")
             try ("t" as Path).move(to: "full", overwrite: true)
-            #expect(try bench.shell("ls; cat full/a.txt") == "full\n3\n")
+            #expect(try await bench.shell("ls; cat full/a.txt") == "full\n3\n")
             expect(.usage) { try ("full" as Path).move(to: "full/a/below") }
             expect(.notFound) { try ("missing" as Path).move(to: "x") }
+        }
+    }
+
+    @Test func `move goes to another file system, too`() async throws {
+        try await Bench.run { bench in
+            try await bench.shell(tree)
+            let elsewhere = try Path("/dev/shm/baton-test-\(UInt64.random(in: 0 ... .max))")
+            try ("t" as Path).move(to: elsewhere)
+            let names = try elsewhere.walk().map(\.name)
+            try elsewhere.remove(recursive: true)
+            #expect(names.count == 9 && names.contains("one.ckpt"))
+            #expect(try !("t" as Path).existsLocal())
         }
     }
 
@@ -125,50 +138,50 @@ import Testing
         async throws
     {
         try await Bench.run { bench in
-            try bench.shell(
+            try await bench.shell(
                 tree + """
 
                     truncate -s 10M t/hole; echo end >> t/hole; ln t/a.txt t/z.txt; chmod 600 t/a.txt; chmod 500 t/b
                     touch -d @1234567890.123456789 t/a.txt t/b; touch -h -d @1234567890 t/link
                     """)
             #expect(try ("t" as Path).copy(to: "copy") == "copy")
-            #expect(try bench.shell("rsync -aHXn --modify-window=-1 --checksum --delete -i t/ copy/").isEmpty)
-            #expect(try bench.shell("test $(stat -c %b copy/hole) -lt 1000; ls -A") == ".baton\ncopy\nt\n")
+            #expect(try await bench.shell("rsync -aHXn --modify-window=-1 --checksum --delete -i t/ copy/").isEmpty)
+            #expect(try await bench.shell("test $(stat -c %b copy/hole) -lt 1000; ls -A") == ".baton\ncopy\nt\n")
             try ("t/a.txt" as Path).copy(to: "copy.txt")
             try ("t/link" as Path).copy(to: "copy.link")
             #expect(
-                try bench.shell("cat copy.txt; stat -c '%a %.9Y' copy.txt; readlink copy.link")
+                try await bench.shell("cat copy.txt; stat -c '%a %.9Y' copy.txt; readlink copy.link")
                     == "3\n600 1234567890.123456789\nb\n")
         }
     }
 
     @Test func `copy replaces only if told so, and a failure leaves everything as it was`() async throws {
         try await Bench.run { bench in
-            try bench.shell(tree + "\nmkdir old; echo old > old/file; mkfifo t/b/fifo")
+            try await bench.shell(tree + "\nmkdir old; echo old > old/file; mkfifo t/b/fifo")
             expect(.alreadyExists) { try ("t/a" as Path).copy(to: "old") }
             expect(.unsupported) { try ("t" as Path).copy(to: "old", overwrite: true) }
-            #expect(try bench.shell("ls -A; cat old/file") == ".baton\nold\nt\nold\n")
+            #expect(try await bench.shell("ls -A; cat old/file") == ".baton\nold\nt\nold\n")
             try ("t/a" as Path).copy(to: "old", overwrite: true)
-            #expect(try bench.shell("ls old") == "one.ckpt\n")
+            #expect(try await bench.shell("ls old") == "one.ckpt\n")
             expect(.usage) { try ("t" as Path).copy(to: "t/a/below") }
             expect(.notFound) { try ("missing" as Path).copy(to: "x") }
-            #expect(try bench.shell("find . -name '.*.*' -not -path './.baton*'").isEmpty)
+            #expect(try await bench.shell("find . -name '.*.*' -not -path './.baton*'").isEmpty)
         }
     }
 
     @Test func `what was fetched is copied and moved to the work's own files`() async throws {
         try await Bench.run { bench in
-            try bench.shell("mkdir -p .baton/from/trainer/ckpt; echo 1 > .baton/from/trainer/ckpt/best")
+            try await bench.shell("mkdir -p .baton/from/trainer/ckpt; echo 1 > .baton/from/trainer/ckpt/best")
             let best: Path = "lit://trainer@ckpt/best"
             #expect(try best.copy(to: "best") == "best")
             try best.move(to: "moved")
-            #expect(try bench.shell("cat best moved") == "1\n1\n" && !best.existsLocal())
+            #expect(try await bench.shell("cat best moved") == "1\n1\n" && !best.existsLocal())
         }
     }
 
     @Test func `symbolic links are made, replaced in one step, and read`() async throws {
         try await Bench.run { bench in
-            try bench.shell("mkdir c; touch c/epoch=1 c/epoch=2")
+            try await bench.shell("mkdir c; touch c/epoch=1 c/epoch=2")
             let last: Path = "c/last"
             try last.makeSymlink(to: "epoch=1")
             expect(.alreadyExists) { try last.makeSymlink(to: "epoch=2") }
@@ -176,7 +189,7 @@ import Testing
             #expect(try last.symlinkTarget() == "epoch=2" && last.isFile)
             expect(.isADirectory) { try ("c" as Path).makeSymlink(to: "x", overwrite: true) }
             expect(.usage) { try ("c/epoch=1" as Path).symlinkTarget() }
-            #expect(try bench.shell("ls -A c") == "epoch=1\nepoch=2\nlast\n")
+            #expect(try await bench.shell("ls -A c") == "epoch=1\nepoch=2\nlast\n")
         }
     }
 }

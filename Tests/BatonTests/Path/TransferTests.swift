@@ -203,7 +203,7 @@ import Testing
         } _: { bench in
             let path: Path = "lit://trainer@x"
             #expect(try await path.exists() && bench.agent.asked.count == 1)
-            try bench.shell("mkdir .baton/from/trainer; touch .baton/from/trainer/x")
+            try await bench.shell("mkdir .baton/from/trainer; touch .baton/from/trainer/x")
             #expect(try await path.exists() && bench.agent.asked.count == 1)
         }
     }

@@ -137,11 +137,14 @@ struct PathTransferTests {
                 let outputs: Path = "lit://trainer@outputs"
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for number in 0..<100 { group.addTask { try await (outputs / "\(number)").get() } }
+                    var times: [Duration] = []
                     for _ in 0..<20 {
                         let began = ContinuousClock.now
                         #expect(try await outputs.existsRemote())
-                        #expect(ContinuousClock.now - began < .seconds(2))
+                        times.append(ContinuousClock.now - began)
                     }
+                    // Half of them: this process has other tests to run.
+                    #expect(times.sorted()[10] < .seconds(1), "\(times)")
                     try await group.waitForAll()
                 }
                 #expect(try outputs.list().count == 100)
