@@ -29,7 +29,7 @@ public protocol Work: DistributedActor where ActorSystem == BatonSystem {
 
 extension Work {
     /// Declares a path of this work's own: from now on, and not only from the end of the call, others can get what lies there, and the relay
-    /// keeps it when ``run`` ends. Paths in stored properties are declared without it.
+    /// keeps it when `run` ends. Paths in stored properties are declared without it.
     ///
     /// - Throws: ``PathError`` as ``Path/declare(within:)``.
     public nonisolated func declare(_ path: Path) async throws(PathError) { try await path.declare() }
