@@ -4,6 +4,9 @@ SWIFT ?= swift
 PREFIX ?= /usr/local
 BENCH ?=
 
+# make example, make example-many: which one, handover or train-and-deploy
+EXAMPLE ?= train-and-deploy
+
 # make certs: where to, the app, its works, and the names by which agents dial the relay
 DIR ?= credentials
 APP ?= demo
@@ -15,7 +18,7 @@ MOMENTS ?= 500
 SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
 SECONDS ?= 600
 
-# One release build serves demo, bench and install: the Swift and C++ runtimes are linked in, so that the programs need
+# One release build serves demo, examples, bench and install: the Swift and C++ runtimes are linked in, so that the programs need
 # libssl and the C library and nothing else. The linker takes libstdc++ from a directory that holds only the static one.
 STATIC := .build/static
 RELEASE := --configuration release --static-swift-stdlib -Xlinker -L$(CURDIR)/$(STATIC) \
@@ -26,14 +29,22 @@ FORMAT_OPTIONS := --configuration .swift-format --recursive --parallel
 SWIFT_FILES := Sources Tests Examples Package.swift
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak build release certs bench lint format interface install clean
+.PHONY: help demo example example-many test soak build release certs bench lint format interface docs install clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 demo: release ## Two works hand over a checkpoint directory through a relay, on this machine
 	@Scripts/require run
 	@Scripts/demo $(RELEASE_BIN)
+
+example: release ## A flow of two works, one of which trains a model, in one process (EXAMPLE=handover: without one)
+	@Scripts/require run
+	@Scripts/example $(RELEASE_BIN) $(EXAMPLE)
+
+example-many: release ## The same as a relay, two works and a flow: processes with certificates of their own
+	@Scripts/require run
+	@Scripts/example $(RELEASE_BIN) $(EXAMPLE) --many
 
 test: build ## Run all tests
 	@Scripts/require run
@@ -75,6 +86,9 @@ format: ## Format the Swift sources in place
 
 interface: build ## Record the public interface of the library as it is now
 	@Scripts/interface --write
+
+docs: build ## Make the documentation of the library, .build/docs; warnings are errors
+	@Scripts/documentation
 
 install: release ## Install baton, baton-agent and baton-relay, stripped, below PREFIX (default /usr/local)
 	@mkdir -p "$(DESTDIR)$(PREFIX)/bin"

@@ -95,7 +95,8 @@ let package = Package(
             ],
             swiftSettings: strict),
 
-        // The worked example
+        // Examples of the library: the smallest one, and one with a model that learns
+        .executableTarget(name: "handover", dependencies: ["Baton"], path: "Examples/Handover", swiftSettings: strict),
         .executableTarget(
             name: "train-and-deploy",
             dependencies: ["Baton"],
@@ -119,12 +120,15 @@ let package = Package(
             dependencies: ["Baton", "BatonFiles", "BatonProtocol", "BatonTransport", nioPosix, logging, system],
             exclude: ["Interface"], swiftSettings: strict),
         .testTarget(name: "ExampleTests", dependencies: ["train-and-deploy"], swiftSettings: strict),
+        .testTarget(
+            name: "DocumentationTests", dependencies: ["Baton", system], exclude: ["Manifest"], swiftSettings: strict),
         .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent"], swiftSettings: strict),
         // The programs themselves, as processes: they are dependencies so that they are built before they are run.
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "baton-relay", "baton-agent", "baton-cli", "Baton", "BatonTLS", "CLinux", "CXXHash", nio, nioPosix,
+                "baton-relay", "baton-agent", "baton-cli", "handover", "train-and-deploy", "Baton", "BatonTLS",
+                "CLinux", "CXXHash", nio, nioPosix,
                 system,
             ],
             swiftSettings: strict),

@@ -14,8 +14,11 @@ import SystemPackage
 /// }
 /// ```
 ///
-/// - Parameter socket: the agent's; unless given, `$BATON_SOCKET`, or `.baton/agent.sock` in the working directory or the nearest parent that
-///   has one.
+/// - Parameters:
+///   - socket: the agent's; unless given, `$BATON_SOCKET`, or `.baton/agent.sock` in the working directory or the nearest parent that
+///     has one.
+///   - isolation: where the body runs: where the caller does.
+///   - body: what is done in the name of the work.
 /// - Throws: what the body throws; ``PathError`` `unreachable` if no agent answers, `permission` if it is another user's.
 public func withAgent<Result>(
     socket: String? = nil, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Result

@@ -6,14 +6,15 @@ import BatonProtocol
 ///
 /// ```swift
 /// @main
-/// struct Digits: App {
+/// struct Handover: App {
 ///     let flow = TrainAndDeploy()
 /// }
 /// ```
 ///
-/// `digits run` starts everything on this machine, in one process, without any set-up: a relay, a root directory for each work, and certificates
-/// for as long as it runs. `digits work NAME --relay HOST:PORT --certs DIR` and `digits flow --relay HOST:PORT --certs DIR` start the parts
-/// on many machines. The source is the same, and so are the bytes between the parts.
+/// `handover run` starts everything on this machine, in one process, without any set-up: a relay, a root directory for each work, and
+/// certificates for as long as it runs. `handover work NAME --relay HOST:PORT --certs DIR` and
+/// `handover flow --relay HOST:PORT --certs DIR` start the parts on many machines. The source is the same, and so are the bytes
+/// between the parts. `handover works` lists the names.
 public protocol App: Sendable {
     associatedtype Main: Flow
 

@@ -52,10 +52,11 @@ struct WorkPart: Sendable {
             let context = WorkContext(work: member.name, root: FilePath(bytes: root.bytes), agent: agent)
             let place = WorkPlace(context, keepWithin: keepWithin)
             let system = BatonSystem(caller: Caller(agent: agent), place: place)
-            let serve = try host(member.remote.type, system, place)
+            let host = CallHost(runner: try runner(of: member.remote.type, system, place))
+            defer { system.release() }
             _ = try await agent.attach(takingCalls: true, within: .seconds(10))
             onReady()
-            try await serve(calls, shutdown)
+            try await host.run(calls, until: shutdown)
         } catch {
             await agent.close()
             throw error
@@ -63,13 +64,10 @@ struct WorkPart: Sendable {
         await agent.close()
     }
 
-    private typealias Serve = @Sendable (Inbox<CallEvent>, @escaping @Sendable () async -> Void) async throws -> Void
-
-    private func host<Hosted: Work>(
-        _ type: Hosted.Type, _ system: BatonSystem, _ place: WorkPlace
-    ) throws -> Serve {
-        let host = try WorkHost(type, system: system, place: place, logger: logger)
-        return { calls, shutdown in try await host.run(calls, until: shutdown) }
+    private func runner<Hosted: Work>(
+        of type: Hosted.Type, _ system: BatonSystem, _ place: WorkPlace
+    ) throws(CallError) -> any CallRunner {
+        try WorkRunner(type, system: system, place: place, logger: logger)
     }
 }
 

@@ -7,7 +7,7 @@
 ///     @Remote var deployer: Deployer
 ///
 ///     func run() async throws {
-///         let checkpoints = try await trainer.run(epochs: 10)
+///         let checkpoints = try await trainer.run()
 ///         print(try await deployer.run(checkpoints))
 ///     }
 /// }

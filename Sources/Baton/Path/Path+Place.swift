@@ -7,7 +7,7 @@ public import SystemPackage
 
 extension Path {
     /// Where the path, or the copy of it, lies on this machine, absolute: below the work's root directory, or, if another work owns it,
-    /// where ``get(overwrite:within:)`` puts it. For everything that takes a `FilePath`.
+    /// where ``get(to:overwrite:within:stall:)`` puts it. For everything that takes a `FilePath`.
     ///
     /// - Throws: ``PathError`` `outsideWork`.
     public var filePath: FilePath {

@@ -7,9 +7,9 @@ import BatonProtocol
 /// the same path, relative to the root directory of the work that holds it; `"lit:///data/x"` is absolute. Once another work has been
 /// handed a path, that path has an ``origin``, as `"lit://trainer@outputs/checkpoints"` has, and keeps it in whatever is derived from it.
 ///
-/// Local operations (`readText`, `list`, `move`, …) are about this machine: for a path of another work about the copy that ``get(overwrite:within:)``
-/// has brought. Remote ones (`existsRemote`, `get`, …) ask the work that owns the path. All of them belong into a work's run;
-/// elsewhere they throw ``PathError/Code/outsideWork``.
+/// Local operations (`readText`, `list`, `move`, …) are about this machine: for a path of another work about the copy that
+/// ``get(to:overwrite:within:stall:)`` has brought. Remote ones (`existsRemote`, `get`, …) ask the work that owns the path. All of
+/// them belong into a work's run; elsewhere they throw ``PathError/Code/outsideWork``.
 ///
 /// Names are bytes, as Linux has them: what is no UTF-8 survives every derivation, and is percent-encoded in ``description``. Chapter 10
 /// of `Protocol/` has all rules.

@@ -26,7 +26,9 @@ extension Path {
 
     /// Gives what lies at the path, on this machine, another name: in one step, or by a copy if that lies on another file system.
     ///
-    /// - Parameter overwrite: replace what is there, whatever it is.
+    /// - Parameters:
+    ///   - destination: the new path itself, not the directory that it is to lie in.
+    ///   - overwrite: replace what is there, whatever it is.
     /// - Returns: the destination.
     /// - Throws: ``PathError`` `notFound`, `alreadyExists`, `permission`, `noSpace`, `outsideWork`; `usage` for what holds the work's root
     ///   directory, or a destination inside of what is moved.
@@ -51,7 +53,9 @@ extension Path {
     /// Copies what lies at the path, on this machine, with permissions, modification times, links and holes. The destination appears
     /// in one step, once all of it is there; after a failure it is as it was.
     ///
-    /// - Parameter overwrite: replace what is there, whatever it is.
+    /// - Parameters:
+    ///   - destination: the new path itself, not the directory that it is to lie in.
+    ///   - overwrite: replace what is there, whatever it is.
     /// - Returns: the destination.
     /// - Throws: as ``move(to:overwrite:)``; `unsupported` if there is a socket, a FIFO or a device among it.
     @discardableResult

@@ -23,8 +23,10 @@ extension Path {
     /// Writes a file, on this machine: what was there before is replaced. Its directory must be there, see
     /// ``makeDirectory(parents:existingOK:)``.
     ///
-    /// - Parameter atomically: by a ``temporarySibling()`` that takes the file's name once it is complete, so that whoever reads or gets
-    ///   it sees all of the old or all of the new. A symbolic link there is replaced. Otherwise it is written in place, through links.
+    /// - Parameters:
+    ///   - bytes: all that is to be in the file.
+    ///   - atomically: by a ``temporarySibling()`` that takes the file's name once it is complete, so that whoever reads or gets it
+    ///     sees all of the old or all of the new. A symbolic link there is replaced. Otherwise it is written in place, through links.
     /// - Throws: ``PathError`` `notFound` if there is no directory for it, `isADirectory`, `permission`, `noSpace`, `outsideWork`.
     public func write(_ bytes: some Collection<UInt8>, atomically: Bool = true) throws(PathError) {
         let failing = "cannot be written"
