@@ -118,6 +118,10 @@ actor LocalDesk: LoopActor {
                 }
             }
             guard let opened else {
+                // Its end is known here a moment before the link has heard of it.
+                if relay.assumeIsolated({ $0.isOver }) {
+                    throw BatonError(.unreachable, "the relay was lost a moment ago; try again", path: request.path)
+                }
                 throw BatonError(.busy, "too many requests are under way; try again", path: request.path)
             }
             passedOn[key] = Onward(asker: session, request: request, session: relay, stream: opened)

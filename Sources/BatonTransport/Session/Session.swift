@@ -16,7 +16,8 @@ public actor Session: LoopActor {
     private var expiries: [StreamID: (deadline: NIODeadline, action: @Sendable () -> Void)] = [:]
     /// Until when the peer's streams want an answer. A GET is not among them: once it has begun, credit keeps it going.
     private var deadlines: [StreamID: NIODeadline] = [:]
-    private var isOver = false
+    /// It has ended, and nothing can be asked here any more.
+    public private(set) var isOver = false
     /// Set while the session drains.
     private var drainDeadline: NIODeadline?
 
