@@ -219,7 +219,8 @@ struct PersistTests {
     @Test("A relay that is told to end in the middle, and comes back, has it in the end")
     func relayEnded() async throws {
         let large = try await LargeFile.shared()
-        try await Cluster.run(shares: [large.path]) { cluster in
+        // The agent stands still meanwhile: shorter than after what its program takes it for dead.
+        try await Cluster.run(shares: [large.path], keeping: ["--drain-within", "2"]) { cluster in
             let persist = try cluster.trainer.start(["persist", "--json"])
             try await eventually("some of the file at the relay") { try await storeSize(cluster) > 20 << 20 }
             cluster.trainer.program.send(SIGSTOP)
