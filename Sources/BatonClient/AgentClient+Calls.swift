@@ -51,7 +51,7 @@ public struct IncomingCall: Sendable {
     public var sending: UInt32 { stream }
 
     /// The caller waits as long as the call may run, from now on.
-    public func accept() { session.prolong(stream, by: .seconds(Int64(order.runSeconds))) }
+    public func accept() { session.allow(.seconds(Int64(order.runSeconds)), for: stream) }
 
     /// Must be called once; without effect afterwards.
     public func reply(_ result: Result<CallResult, BatonError>) {

@@ -67,9 +67,12 @@ struct LocalRun<Main: Flow>: Sendable {
         guard let address = RelayAddress("127.0.0.1:0") else { throw CallError(.internal, "there is no loopback") }
         return Relay(
             Relay.Configuration(
-                address: address, credentials: credentials, store: root.appending("relay"), bulkThreads: 1),
+                address: address, credentials: credentials, store: root.appending(LocalRun.storeName), bulkThreads: 1),
             logger: logger)
     }
+
+    /// No work can be called so.
+    private static var storeName: String { "@relay" }
 
     private func makeAgent(
         _ work: String, at address: RelayAddress, _ root: FilePath, _ authority: LocalAuthority, _ secrets: FilePath

@@ -52,11 +52,12 @@ struct WorkPart: Sendable {
             let context = WorkContext(work: member.name, root: FilePath(bytes: root.bytes), agent: agent)
             let place = WorkPlace(context, keepWithin: keepWithin)
             let system = BatonSystem(caller: Caller(agent: agent), place: place)
-            let host = CallHost(runner: try runner(of: member.remote.type, system, place))
+            let runner = try runner(of: member.remote.type, system, place)
             defer { system.release() }
+            try await runner.prepare()
             _ = try await agent.attach(takingCalls: true, within: .seconds(10))
             onReady()
-            try await host.run(calls, until: shutdown)
+            try await CallHost(runner: runner).run(calls, until: shutdown)
         } catch {
             await agent.close()
             throw error

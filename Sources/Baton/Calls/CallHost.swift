@@ -4,6 +4,9 @@ import BatonTransport
 
 /// What a host does with a call. Distributed actors are one front of it, ``WorkRunner``; the envelope of a call knows nothing of them.
 protocol CallRunner: Sendable {
+    /// What is to be done before the first call comes.
+    func prepare() async throws(PathError)
+
     /// Why the call cannot be taken, if it cannot; looked at before anything else of it (CAL-12).
     func refusal(of order: CallOrder) -> BatonError?
 

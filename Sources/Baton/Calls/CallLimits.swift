@@ -2,7 +2,7 @@
 public struct CallLimits: Sendable {
     /// Until the work has the call: it may have to be started first. Five minutes, if nothing is said; a day at most.
     public var reach: Duration
-    /// From then on until it has answered, the time that it waits for its turn included; what is left of ``reach`` comes on top. Thirty
+    /// From then on until it has answered, the time that it waits for its turn included. Thirty
     /// days, if nothing is said; a year at most.
     public var answer: Duration
 

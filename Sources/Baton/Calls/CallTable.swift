@@ -113,8 +113,13 @@ struct CallTable {
     /// What a body throws because it was stopped says less than why it was.
     private static func outcome(_ outcome: Outcome, ofStopped code: ErrorCode) -> Outcome {
         if case .success(let result) = outcome, result.thrown == nil { return outcome }
-        let why = code == .deadline ? "took longer than it was given, and was stopped" : "was cancelled"
-        return .failure(BatonError(code, "the call \(why)", saidBy: .owner))
+        let why =
+            switch code {
+            case .deadline: "the call took longer than it was given, and was stopped"
+            case .lost: "the work was told to end in the middle of the call"
+            default: "the call was cancelled"
+            }
+        return .failure(BatonError(code, why, saidBy: .owner))
     }
 
     /// Some time has passed.
@@ -135,7 +140,11 @@ struct CallTable {
     /// The host ends: what waits is refused, what runs is stopped.
     mutating func stop() -> [Action] {
         isStopping = true
-        var actions = running.map { [Action.stop($0)] } ?? []
+        var actions: [Action] = []
+        if let running {
+            entries[running]?.stopped = .lost
+            actions.append(.stop(running))
+        }
         for id in queue {
             if let sending = entries[id]?.sending {
                 actions.append(refusal(sending, .unreachable, "the work is shutting down"))

@@ -50,9 +50,15 @@ struct WorkRunner<Hosted: Work>: CallRunner {
                 try await place.share(WorkState.paths(of: work))
                 return try await perform(order)
             }
-            // Not to be stopped: what a call leaves behind is kept also if it was.
-            try await place.share(WorkState.paths(of: work) + result.values.references)
-            if method == "run" { try await keep(after: result) }
+            // Not to be stopped: what a call leaves behind is kept also if it was, and before its caller goes on: the machine may be gone then.
+            do {
+                try await place.share(WorkState.paths(of: work) + result.values.references)
+                if method == "run" { try await place.keep() }
+            } catch {
+                logger.error("after a call: \(error.message)", metadata: ["method": "\(method)"])
+                // What the call has thrown says more than that.
+                if result.thrown == nil { throw error }
+            }
             return .success(result)
         } catch let error as PathError {
             return .success(ThrownError.write(error, sender: place.context.work))
@@ -63,6 +69,9 @@ struct WorkRunner<Hosted: Work>: CallRunner {
             return .failure(BatonError(.internal, "\(error)", saidBy: .owner))
         }
     }
+
+    /// Declares what the work has from the start: another run of it may have left that.
+    func prepare() async throws(PathError) { try await place.share(WorkState.paths(of: work)) }
 
     /// Cancels the body when it is told to, and waits for its end in any case.
     private func stoppable(
@@ -91,16 +100,5 @@ struct WorkRunner<Hosted: Work>: CallRunner {
         }
         guard let result = handler.result else { throw CallError(.internal, "a call has come to no result") }
         return result
-    }
-
-    /// What the call leaves behind is safe before its caller goes on: the machine may be gone then.
-    private func keep(after result: CallResult) async throws {
-        do throws(PathError) {
-            try await place.keep()
-        } catch {
-            logger.error("what the call leaves behind is not safe: \(error.message)")
-            // What it has thrown says more than that.
-            if result.thrown == nil { throw error }
-        }
     }
 }

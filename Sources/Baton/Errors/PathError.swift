@@ -86,6 +86,8 @@ extension PathError.Code {
     public static let unsupported = Self("unsupported")
     /// What was asked for makes no sense.
     public static let usage = Self("usage")
+    /// A call has come to its end, and what it did stands; but the relay did not take what it leaves behind.
+    public static let notKept = Self("notKept")
     /// A fault of Baton, or of the disk.
     public static let `internal` = Self("internal")
 

@@ -69,7 +69,10 @@ final class WorkPlace: Sendable {
             _ = try await context.agent.persist(within: keepWithin)
         } catch {
             // A relay that keeps nothing says so (KEP-1).
-            if error.code != .unsupported { throw PathError(error, about: nil) }
+            if error.code == .unsupported { return }
+            throw PathError(
+                .notKept,
+                "work '\(context.work)' has come to its end, but what it leaves behind is not safe: \(error.message)")
         }
     }
 

@@ -53,6 +53,9 @@ public struct Request: Hashable, Sendable {
         return tenths == 0 ? "\(deadline / 1000) s" : "\(deadline / 1000).\(tenths) s"
     }
 
+    /// Who is asked, for a person.
+    public var ownerText: String { origin.map { "work '\($0)'" } ?? "the work" }
+
     public var type: FrameType {
         switch operation {
         case .exists: .exists

@@ -48,10 +48,9 @@ extension Router {
     }
 
     private func miss(_ call: HeldRequest, _ stream: StreamID) {
-        let work = call.request.origin.map { "work '\($0)'" } ?? "the work"
         refuse(
             call.asker, stream, call.request, .unreachable,
-            "\(work) did not connect to the relay within the \(call.request.deadlineText) in which it was to be called; start it, or wait longer"
+            "\(call.request.ownerText) did not connect to the relay within the \(call.request.deadlineText) in which it was to be called; start it, or wait longer"
         )
     }
 

@@ -74,10 +74,9 @@ extension Router {
     }
 
     private func miss(_ wait: HeldRequest, _ stream: StreamID) {
-        let work = wait.request.origin.map { "work '\($0)'" } ?? "the work"
         refuse(
             wait.asker, stream, wait.request, .deadline,
-            "\(work) was not connected to the relay at the end of the \(wait.request.deadlineText) in which \(wait.request.reference) was waited for; start its agent, or wait longer"
+            "\(wait.request.ownerText) was not connected to the relay at the end of the \(wait.request.deadlineText) in which \(wait.request.reference) was waited for; start its agent, or wait longer"
         )
     }
 

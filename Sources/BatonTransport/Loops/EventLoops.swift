@@ -5,16 +5,16 @@ import NIOPosix
 /// The threads of a program: one event loop for control, on which nothing may take long, and others for bulk data, so that a
 /// question never waits behind a transfer.
 public final class EventLoops: Sendable {
-    private let group: MultiThreadedEventLoopGroup
+    private let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let bulkGroup: MultiThreadedEventLoopGroup
     public let control: any EventLoop
     private let bulk: [any EventLoop]
 
     /// - Parameter bulkThreads: event loops that carry lanes, at least 1.
     public init(bulkThreads: Int) {
-        group = MultiThreadedEventLoopGroup(numberOfThreads: 1 + max(1, bulkThreads))
-        let loops = Array(group.makeIterator())
-        control = loops[0]
-        bulk = Array(loops.dropFirst())
+        bulkGroup = MultiThreadedEventLoopGroup(numberOfThreads: max(1, bulkThreads))
+        control = controlGroup.next()
+        bulk = Array(bulkGroup.makeIterator())
         for loop in bulk { loop.execute { EventLoops.giveWay() } }
     }
 
@@ -30,7 +30,9 @@ public final class EventLoops: Sendable {
         bulk[Int(session % UInt64(bulk.count))]
     }
 
+    /// Bulk first: a lane that ends tells so on the control loop.
     public func shutdown() async {
-        try? await group.shutdownGracefully()
+        try? await bulkGroup.shutdownGracefully()
+        try? await controlGroup.shutdownGracefully()
     }
 }

@@ -114,6 +114,13 @@ public actor Session: LoopActor {
         }
     }
 
+    /// From now on the peer waits so long, and no longer, for the answer: its request has come to where it is answered (CAL-8).
+    public nonisolated func allow(_ time: TimeAmount, for stream: StreamID) {
+        onLoop { session in
+            if session.deadlines[stream] != nil { session.deadlines[stream] = .now() + time }
+        }
+    }
+
     /// Ends a stream of the peer. Without effect if it has ended.
     public nonisolated func reply(_ reply: Reply, on stream: StreamID) {
         onLoop { session in

@@ -21,10 +21,10 @@ extension Session {
         default: grace = .zero
         }
         expire(stream, after: .milliseconds(Int64(request.deadline)) + grace) {
+            let subject =
+                request.type == .call ? "to the call of \(request.ownerText)" : "about \(request.reference)"
             call.finish(
-                .failure(
-                    BatonError(
-                        .deadline, "no answer about \(request.reference) within the deadline", path: request.path)))
+                .failure(BatonError(.deadline, "no answer \(subject) within the deadline", path: request.path)))
         }
         let result = await withTaskCancellationHandler {
             await outcome(of: call)
