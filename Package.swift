@@ -119,7 +119,7 @@ let package = Package(
             dependencies: ["Baton", "BatonFiles", "BatonProtocol", "BatonTransport", nioPosix, logging, system],
             exclude: ["Interface"], swiftSettings: strict),
         .testTarget(name: "ExampleTests", dependencies: ["train-and-deploy"], swiftSettings: strict),
-        .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent"], swiftSettings: strict),
+        .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent", "BatonProtocol"], swiftSettings: strict),
         // The programs themselves, as processes: they are dependencies so that they are built before they are run.
         .testTarget(
             name: "IntegrationTests",

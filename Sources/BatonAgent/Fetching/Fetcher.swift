@@ -8,6 +8,7 @@ import SystemPackage
 struct Fetcher: Sendable {
     let folder: WorkFolder
     let locks: DestinationLocks
+    let turns: Turns
     let link: RelayLink
     /// The threads that write files.
     let executor: BlockingExecutor
