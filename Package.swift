@@ -119,12 +119,16 @@ let package = Package(
             dependencies: ["Baton", "BatonFiles", "BatonProtocol", "BatonTransport", nioPosix, logging, system],
             exclude: ["Interface"], swiftSettings: strict),
         .testTarget(name: "ExampleTests", dependencies: ["train-and-deploy"], swiftSettings: strict),
+        // An app to run as processes, by IntegrationTests.
+        .executableTarget(
+            name: "baton-test-app", dependencies: ["Baton"], path: "Tests/TestApp", swiftSettings: strict),
         .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent", "BatonProtocol"], swiftSettings: strict),
         // The programs themselves, as processes: they are dependencies so that they are built before they are run.
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "baton-relay", "baton-agent", "baton-cli", "Baton", "BatonTLS", "CLinux", "CXXHash", nio, nioPosix,
+                "baton-relay", "baton-agent", "baton-cli", "baton-test-app", "Baton", "BatonTLS", "CLinux", "CXXHash",
+                nio, nioPosix,
                 system,
             ],
             swiftSettings: strict),
