@@ -38,8 +38,10 @@ struct PartOptions: ParsableArguments {
         let logger = Daemon.logger(app.name, level: level)
         let signals = await Daemon.endingSignals()
         let told = FirstSignal()
+        // Ctrl-C reaches all of a terminal's processes, and an agent passes it on to its command as well.
+        let echo: Duration = Fallback.string("BATON_SOCKET") == nil ? .zero : .milliseconds(500)
         do {
-            try await Daemon.run(endingWith: signals) { signal in
+            try await Daemon.run(endingWith: signals, echo: echo) { signal in
                 // The second one: nothing comes after this.
                 if signal == SIGKILL { TemporaryRoot.removeAll() } else { told.note(signal) }
                 return false

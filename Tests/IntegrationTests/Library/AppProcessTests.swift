@@ -220,6 +220,26 @@ struct AppProcessTests {
         }
     }
 
+    @Test("Ctrl-C in a terminal reaches an agent and its work, and this by two ways: both end in peace all the same")
+    func interruptGroup() async throws {
+        try await Cluster.run { cluster in
+            let app = try TestApp(cluster)
+            // A process group of its own, as a shell gives to each of its commands.
+            let agent = try cluster.agent(
+                "left", command: [app.executable, "work", "left"], environment: ["TMPDIR": app.temporary],
+                prefix: ["setsid"])
+            let flow = try app.flow("wait")
+            let work = TestApp.Part(program: agent.program, root: agent.root)
+            try await work.says("begun flow")
+            kill(-agent.program.pid, SIGINT)
+            #expect(try await agent.program.status(within: .seconds(20)) == 0, "\(agent.log)")
+            #expect(work.log == ["begun flow", "stopped flow"])
+            let get = try await cluster.deploy.baton("get", "lit://left@outputs/log", "copy")
+            #expect(get.status == 0, "\(get)\n\(agent.log)")
+            try await flow.program.kill()
+        }
+    }
+
     @Test("A second signal ends a part at once, whatever it does", arguments: ["work", "run"])
     func secondSignal(_ part: String) async throws {
         try await Cluster.run { cluster in
