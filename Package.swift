@@ -122,14 +122,16 @@ let package = Package(
         .testTarget(name: "ExampleTests", dependencies: ["train-and-deploy"], swiftSettings: strict),
         .testTarget(
             name: "DocumentationTests", dependencies: ["Baton", system], exclude: ["Manifest"], swiftSettings: strict),
-        .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent"], swiftSettings: strict),
+        // An app to run as processes, by IntegrationTests.
+        .executableTarget(
+            name: "baton-test-app", dependencies: ["Baton"], path: "Tests/TestApp", swiftSettings: strict),
+        .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent", "BatonProtocol"], swiftSettings: strict),
         // The programs themselves, as processes: they are dependencies so that they are built before they are run.
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "baton-relay", "baton-agent", "baton-cli", "handover", "train-and-deploy", "Baton", "BatonTLS",
-                "CLinux", "CXXHash", nio, nioPosix,
-                system,
+                "baton-relay", "baton-agent", "baton-cli", "handover", "train-and-deploy", "baton-test-app", "Baton",
+                "BatonTLS", "CLinux", "CXXHash", nio, nioPosix, system,
             ],
             swiftSettings: strict),
     ],

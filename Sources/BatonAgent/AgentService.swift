@@ -47,7 +47,7 @@ struct AgentService: Sendable {
         waits = WaitDesk(
             files: files, jobs: jobs, work: work, loop: loops.control, executor: executor, logger: logger)
         fetcher = Fetcher(
-            folder: folder, locks: DestinationLocks(), link: link, executor: executor, work: work,
+            folder: folder, locks: DestinationLocks(), turns: Turns(), link: link, executor: executor, work: work,
             maxEntries: configuration.maxEntries, partialAge: configuration.partialAge,
             partialBytes: configuration.partialBytes)
     }

@@ -83,11 +83,13 @@ extension Daemon {
     /// Runs `body` and tells it of the first signal; the second one ends the program at once.
     ///
     /// - Parameters:
+    ///   - echo: a signal that comes so soon after the first one is the same, come by another way.
     ///   - onSignal: takes a signal for itself by returning true.
     ///   - body: is given a function that returns when it is to end; its result is the exit status.
     /// - Throws: `ExitCode`, unless the status is 0.
     public static func run(
-        endingWith signals: UnixSignalsSequence, onSignal: @escaping @Sendable (Int32) -> Bool = { _ in false },
+        endingWith signals: UnixSignalsSequence, echo: Duration = .zero,
+        onSignal: @escaping @Sendable (Int32) -> Bool = { _ in false },
         _ body: @escaping @Sendable (_ shutdown: @escaping @Sendable () async -> Void) async throws -> Int32
     ) async throws {
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
@@ -98,14 +100,16 @@ extension Daemon {
                 }
             }
             group.addTask {
-                var count = 0
+                var first: ContinuousClock.Instant?
                 for await signal in signals {
-                    if signal == .sigterm || signal == .sigint { count += 1 }
-                    if count > 1 {
+                    let isEnd = signal == .sigterm || signal == .sigint
+                    if isEnd, let first {
+                        if .now - first < echo { continue }
                         // Nothing that was started here outlives us.
                         _ = onSignal(SIGKILL)
                         exit(128 + signal.rawValue)
                     }
+                    if isEnd { first = .now }
                     if !onSignal(signal.rawValue) { continuation.yield() }
                 }
                 return nil

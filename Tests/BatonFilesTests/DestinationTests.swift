@@ -132,4 +132,21 @@ import Testing
         }
         _ = try locks.acquire(path("real"))
     }
+
+    @Test("Who comes after a get that was cancelled waits for its end; one that goes on is in the way at once")
+    func cancelled() async throws {
+        let locks = DestinationLocks()
+        var first: DestinationLocks.Lock? = try locks.acquire("/somewhere/copy")
+        await #expect(throws: BatonError.self) {
+            try await locks.acquire("/somewhere/copy/deeper", waitingForCancelled: .seconds(60))
+        }
+        first?.cancel()
+        await #expect(throws: BatonError.self) {
+            try await locks.acquire("/somewhere", waitingForCancelled: .milliseconds(20))
+        }
+        async let second = locks.acquire("/somewhere", waitingForCancelled: .seconds(60))
+        try await Task.sleep(for: .milliseconds(20))
+        if first != nil { first = nil }
+        _ = try await second
+    }
 }

@@ -4,7 +4,9 @@ import BatonCommandLine
 import BatonProtocol
 import BatonTLS
 import BatonTransport
+import Glibc
 import Logging
+import Synchronization
 import SystemPackage
 
 /// What all parts of an app can be told.
@@ -35,10 +37,21 @@ struct PartOptions: ParsableArguments {
         let level = logLevel ?? Fallback.string("BATON_LOG_LEVEL").flatMap { Logger.Level(rawValue: $0) } ?? .warning
         let logger = Daemon.logger(app.name, level: level)
         let signals = await Daemon.endingSignals()
+        let told = FirstSignal()
+        // Ctrl-C reaches all of a terminal's processes, and an agent passes it on to its command as well.
+        let echo: Duration = Fallback.string("BATON_SOCKET") == nil ? .zero : .milliseconds(500)
         do {
-            try await Daemon.run(endingWith: signals) { shutdown in
-                try await body(shutdown, logger)
-                return 0
+            try await Daemon.run(endingWith: signals, echo: echo) { signal in
+                // The second one: nothing comes after this.
+                if signal == SIGKILL { TemporaryRoot.removeAll() } else { told.note(signal) }
+                return false
+            } _: { shutdown in
+                do {
+                    try await body(shutdown, logger)
+                    return 0
+                } catch is ToldToEnd {
+                    return 128 + told.signal
+                }
             }
         } catch let error as PathError {
             StandardError.write("\(app.name): \(error.message)")
@@ -48,6 +61,14 @@ struct PartOptions: ParsableArguments {
             throw ExitCode(ErrorCode(name: error.code.rawValue)?.exitStatus ?? 1)
         }
     }
+}
+
+/// What a program was told to end with.
+private final class FirstSignal: Sendable {
+    private let noted = Mutex<Int32?>(nil)
+
+    var signal: Int32 { noted.withLock { $0 } ?? SIGTERM }
+    func note(_ signal: Int32) { noted.withLock { $0 = $0 ?? signal } }
 }
 
 /// How a part finds the relay, when the parts of an app run on many machines.

@@ -42,9 +42,8 @@ func serving<Ready: Sendable, Result: Sendable>(
             case .success(.body(let result)): outcome = result
             // It has ended, though nobody told it to: there is nothing left to wait for.
             case .success(.service): if outcome == nil { group.cancelAll() }
-            case .failure(let error):
-                _ = try outcome?.get()
-                throw error
+            // If the body has failed, too, that is a consequence: it was left alone.
+            case .failure(let error): throw error
             }
         }
         guard let outcome else { throw CancellationError() }
@@ -59,6 +58,8 @@ private enum Ended<Value: Sendable>: Sendable {
 }
 
 /// Runs `body`, and cancels it once `shutdown` has returned; waits for its end in any case.
+///
+/// - Throws: ``ToldToEnd`` if it was cancelled and has not come to a good end all the same.
 func untilToldToEnd(
     _ shutdown: @escaping @Sendable () async -> Void, _ body: @escaping @Sendable () async throws -> Void
 ) async throws {
@@ -73,9 +74,12 @@ func untilToldToEnd(
         }
         let hasEnded = try await group.next() ?? true
         group.cancelAll()
-        if !hasEnded { _ = try? await group.next() }
+        if !hasEnded, case .failure = await group.nextResult() { throw ToldToEnd() }
     }
 }
+
+/// A flow was stopped before its end, because its program was told to.
+struct ToldToEnd: Error {}
 
 /// An agent in this process.
 struct EmbeddedAgent: Sendable {
@@ -89,15 +93,16 @@ struct EmbeddedAgent: Sendable {
 
     /// Runs `body` with the agent's socket; then the agent has kept what is left behind, and ends.
     func run(_ body: @escaping @Sendable (_ socket: String) async throws -> Void) async throws {
+        let statuses = Inbox<Int32>()
         try await serving { onReady, shutdown in
             let agent = Agent(configuration, logger: logger)
-            let status = try await agent.run(onReady: onReady, until: shutdown)
-            guard status == 0 else {
-                throw BatonError(
-                    .deadline, "what the work leaves behind below \(configuration.root) is not safe; the log says why")
-            }
+            statuses.push([try await agent.run(onReady: onReady, until: shutdown)])
         } _: { (socket: String) in
             try await body(socket)
+        }
+        guard try await statuses.next()?.first == 0 else {
+            throw BatonError(
+                .deadline, "what the work leaves behind below \(configuration.root) is not safe; the log says why")
         }
     }
 }

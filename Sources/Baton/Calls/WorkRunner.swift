@@ -63,7 +63,10 @@ struct WorkRunner<Hosted: Work>: CallRunner {
         } catch let error as PathError {
             return .success(ThrownError.write(error, sender: place.context.work))
         } catch let error as CallError {
-            let code = ErrorCode(name: error.code.rawValue) ?? .internal
+            // `unreadable` is no code of the protocol.
+            guard let code = ErrorCode(name: error.code.rawValue) else {
+                return .success(ThrownError.write(error, sender: place.context.work))
+            }
             return .failure(BatonError(code, error.message, saidBy: .owner))
         } catch {
             return .failure(BatonError(.internal, "\(error)", saidBy: .owner))

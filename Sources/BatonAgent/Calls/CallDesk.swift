@@ -13,6 +13,8 @@ actor CallDesk: LoopActor {
     private var held: [(key: Key, call: Call)] = []
     /// Calls that the host has.
     private var handedOver: [Key: HandedOver] = [:]
+    /// The agent shuts down: no host will come any more.
+    private var isEnding = false
 
     /// Calls that are held at once: each may bring values of 64 KiB.
     private static let room = 256
@@ -71,6 +73,7 @@ actor CallDesk: LoopActor {
         let until = NIODeadline.now() + .milliseconds(Int64(request.deadline))
         let call = Call(request: request, caller: relay, until: until)
         if let host { return handOver(call, key, to: host) }
+        if isEnding { return refuseAtTheEnd(call, key) }
         guard held.count < CallDesk.room else {
             return refuse(call, key, .busy, "too many calls wait for a program of work '\(work)'; try again later")
         }
@@ -102,6 +105,18 @@ actor CallDesk: LoopActor {
             call.caller.reply(.error(BatonError(.lost, message, saidBy: .owner)), on: key.stream)
         }
         handedOver[key] = nil
+    }
+
+    /// The agent shuts down: calls that wait for a host must not hold that up, and can be held elsewhere until the work is back.
+    func endHeld() {
+        isEnding = true
+        let waiting = held
+        held = []
+        for (key, call) in waiting { refuseAtTheEnd(call, key) }
+    }
+
+    private func refuseAtTheEnd(_ call: Call, _ key: Key) {
+        refuse(call, key, .unreachable, "the agent of work '\(work)' is shutting down; call anew when it is back")
     }
 
     private func refuse(_ call: Call, _ key: Key, _ code: ErrorCode, _ message: String) {

@@ -59,7 +59,8 @@ struct FetchTransfer {
                     try await arrival()
                     continue
                 }
-                guard error.isWorthRepeating, meter.hasBegun else { throw error }
+                // Who is refused for want of room has only to wait; whoever is not there may never come.
+                guard error.isWorthRepeating, meter.hasBegun || error.code == .busy else { throw error }
                 meter.interrupt(error)
                 try await pause(backoff.delay())
                 // Told when the relay and the origin are back; the watch decides for how long to hope.
@@ -96,6 +97,10 @@ struct FetchTransfer {
 
     /// One GET, from where the last one stopped.
     private func attempt(_ writer: TreeWriter) async throws(BatonError) {
+        // Nothing is to move while it waits for its turn.
+        let turn = try await fetcher.turns.take(at: order.origin) { meter.bePatient() }
+        defer { withExtendedLifetime(turn) {} }
+        meter.begin()
         let session = try await link.current()
         let lane = try await link.openLane()
         let options = GetOptions(

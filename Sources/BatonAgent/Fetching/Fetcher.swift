@@ -8,6 +8,7 @@ import SystemPackage
 struct Fetcher: Sendable {
     let folder: WorkFolder
     let locks: DestinationLocks
+    let turns: Turns
     let link: RelayLink
     /// The threads that write files.
     let executor: BlockingExecutor
@@ -34,13 +35,21 @@ struct Fetcher: Sendable {
         onStall: @escaping @Sendable (BatonError) -> Void = { _ in },
         report: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(BatonError) -> Fetched {
-        let lock = try locks.acquire(order.destination)
+        let lock = try await locks.acquire(order.destination, waitingForCancelled: .seconds(5))
         defer { withExtendedLifetime(lock) {} }
         let meter = TransferMeter()
         let supervision = Supervision(
             executor: executor, meter: meter, reference: order.reference, stall: order.stall, deadline: order.deadline,
             advice: "what has come is kept for a while: get it again to go on from there")
-        return try await supervision.run(onCancel: onCancel, onStall: onStall, report: report) {
+        return try await supervision.run(
+            onCancel: { cancel in
+                // Weak: whoever keeps this must not keep the destination locked.
+                onCancel { [weak lock] error in
+                    lock?.cancel()
+                    cancel(error)
+                }
+            }, onStall: onStall, report: report
+        ) {
             await absence(order)
         } _: { () throws(BatonError) in
             try await FetchTransfer(order: order, fetcher: self, meter: meter).run()

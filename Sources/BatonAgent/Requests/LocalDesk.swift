@@ -159,8 +159,10 @@ actor LocalDesk: LoopActor {
         }
     }
 
-    /// Tells those who wait for paths of other works that there is no use: a wait must not hold up the agent's end.
+    /// Tells those who wait for paths of other works, and those whose calls wait for a host, that there is no use: a wait must not hold
+    /// up the agent's end.
     func endWaits(_ error: BatonError) {
+        calls.assumeIsolated { $0.endHeld() }
         for (key, onward) in passedOn where onward.request.operation == .wait {
             passedOn[key] = nil
             onward.session.cancel(onward.stream, because: .cancelled)

@@ -8,6 +8,8 @@ public final class DestinationLocks: Sendable {
         let token: UInt64
         let components: [FileName]
         let path: FilePath
+        /// Its get was cancelled, and will end soon.
+        var isEnding = false
     }
 
     private struct State {
@@ -45,6 +47,35 @@ public final class DestinationLocks: Sendable {
         return Lock(token: try result.get(), locks: self)
     }
 
+    /// As ``acquire(_:)``, but waits at most so long for gets that were cancelled, and need a moment to end.
+    public func acquire(_ destination: FilePath, waitingForCancelled limit: Duration) async throws(BatonError) -> Lock {
+        let end = ContinuousClock.now + limit
+        while true {
+            do throws(BatonError) { return try acquire(destination) } catch {
+                guard isEnding(inTheWayOf: destination), .now < end,
+                    (try? await Task.sleep(for: .milliseconds(5))) != nil
+                else { throw error }
+            }
+        }
+    }
+
+    /// Whether what was in the way was cancelled, or has gone meanwhile.
+    private func isEnding(inTheWayOf destination: FilePath) -> Bool {
+        let components = DestinationLocks.realComponents(of: destination)
+        return state.withLock { state in
+            state.held.allSatisfy { held in
+                held.isEnding
+                    || !(held.components.starts(with: components) || components.starts(with: held.components))
+            }
+        }
+    }
+
+    fileprivate func cancel(_ token: UInt64) {
+        state.withLock { state in
+            if let index = state.held.firstIndex(where: { $0.token == token }) { state.held[index].isEnding = true }
+        }
+    }
+
     /// Links above the destination are resolved as far as there is something, so that two spellings are one lock.
     private static func realComponents(of destination: FilePath) -> [FileName] {
         let names = destination.componentNames
@@ -66,6 +97,9 @@ public final class DestinationLocks: Sendable {
             self.token = token
             self.locks = locks
         }
+
+        /// Its get was cancelled: whoever comes next may wait for its end.
+        public func cancel() { locks.cancel(token) }
 
         deinit { locks.release(token) }
     }

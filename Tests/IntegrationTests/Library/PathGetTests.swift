@@ -161,6 +161,37 @@ struct PathGetTests {
         }
     }
 
+    @Test("A copy can be larger than the machine's memory, and takes little of it")
+    func largerThanMemory() async throws {
+        let size = Int(ProcessInfo.processInfo.physicalMemory) + (1 << 30)
+        let places = [0, size / 2, size - (1 << 20)].map { ($0 >> 20) << 20 }
+        let script = """
+            mkdir outputs; truncate -s \(places[2] + (1 << 20)) outputs/large
+            for at in \(places[0]) \(places[1]) \(places[2]); do
+                head -c 1M /dev/urandom | dd of=outputs/large bs=1M seek=$at oflag=seek_bytes conv=notrunc status=none
+            done
+            """
+        try await Cluster.run(script) { cluster in
+            try await asDeploy(cluster) {
+                let large: Path = "lit://trainer@outputs/large"
+                let fetched = try await large.get()
+                #expect(fetched.bytes == places[2] + (1 << 20))
+                let status = try large.stat()
+                #expect(status.size == fetched.bytes)
+                for at in places {
+                    try await shell(
+                        "cmp --bytes=2M --ignore-initial=\(max(0, at - 65_536)) outputs/large '\(large.string)'",
+                        in: cluster.trainer.root)
+                }
+            }
+            for program in [cluster.trainer.program, cluster.relay.program, cluster.deploy.program] {
+                let text = try String(contentsOfFile: "/proc/\(program.pid)/status", encoding: .utf8)
+                let peak = text.firstMatch(of: /VmHWM:\s+([0-9]+) kB/).flatMap { Int($0.1) } ?? .max
+                #expect(peak < 512 << 10, "\(peak) KiB")
+            }
+        }
+    }
+
     @Test("What cannot be carried is told")
     func skipped() async throws {
         try await Cluster.run(tree + "\nmkfifo outputs/c/pipe") { cluster in

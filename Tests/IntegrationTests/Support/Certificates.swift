@@ -18,7 +18,7 @@ struct Certificates: Sendable {
             PATH='\(scripts)':$PATH
             make-authority ca; make-relay ca relay; make-relay ca elsewhere elsewhere.example
             mkdir demo other example
-            for work in trainer deploy third fourth; do make-work ca demo/$work demo $work; done
+            for work in trainer deploy third fourth left right other flow; do make-work ca demo/$work demo $work; done
             make-work ca other/deploy other deploy
             for work in trainer deployer flow; do make-work ca example/$work example $work; done
             make-authority strange-ca; make-work strange-ca stranger demo trainer

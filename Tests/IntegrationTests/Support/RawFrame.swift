@@ -72,7 +72,9 @@ extension RawFrame {
                 + [0])
     }
 
-    static func cancel(stream: UInt32) -> RawFrame { RawFrame(type: 0x30, stream: stream, payload: UInt16(12).wire) }
+    static func cancel(_ code: UInt16 = 12, stream: UInt32) -> RawFrame {
+        RawFrame(type: cancel, stream: stream, payload: code.wire)
+    }
 
     static func credit(_ limit: UInt64, stream: UInt32) -> RawFrame {
         RawFrame(type: 0x31, stream: stream, payload: limit.wire)
@@ -176,8 +178,8 @@ extension RawFrame {
             type: 0x41, flags: isLast ? 1 : 0, stream: stream, payload: offset.wire + checksum.wire + data)
     }
 
-    private static func short(_ text: String) -> [UInt8] { [UInt8(text.utf8.count)] + text.utf8 }
-    private static func long(_ text: String) -> [UInt8] { UInt16(text.utf8.count).wire + text.utf8 }
+    static func short(_ text: String) -> [UInt8] { [UInt8(text.utf8.count)] + text.utf8 }
+    static func long(_ text: String) -> [UInt8] { UInt16(text.utf8.count).wire + text.utf8 }
 }
 
 extension RawFrame {
@@ -280,7 +282,7 @@ extension RawFrame {
 }
 
 extension FixedWidthInteger {
-    fileprivate var wire: [UInt8] { withUnsafeBytes(of: bigEndian) { Array($0) } }
+    var wire: [UInt8] { withUnsafeBytes(of: bigEndian) { Array($0) } }
 
-    fileprivate init(wire bytes: ArraySlice<UInt8>) { self = bytes.reduce(0) { $0 << 8 | Self($1) } }
+    init(wire bytes: ArraySlice<UInt8>) { self = bytes.reduce(0) { $0 << 8 | Self($1) } }
 }
