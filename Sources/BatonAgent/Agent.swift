@@ -84,6 +84,7 @@ public final class Agent: Sendable {
                 logger.notice("declared, though it does not exist yet: \(Reference(path: own))")
             }
         }
+        let told = Inbox<Void>()
         let loops = EventLoops(bulkThreads: configuration.bulkThreads)
         let executor = BlockingExecutor(threads: configuration.fileThreads)
         let result: Result<Int32, any Error>
@@ -93,7 +94,10 @@ public final class Agent: Sendable {
                 executor: executor, logger: logger)
             result = .success(
                 try await service.run(onReady: onReady) { connected in
-                    try await self.work(connected, service, shutdown)
+                    try await self.work(connected, service) { _ = try? await told.next() }
+                } until: {
+                    await shutdown()
+                    told.finish()
                 } keepingUntil: {
                     (self.notice.withLock { $0 } ?? .now) + self.configuration.persistWithin
                 })
@@ -107,17 +111,19 @@ public final class Agent: Sendable {
 
     /// Passes a signal on to the work's command.
     ///
-    /// - Returns: false if there is no command.
+    /// - Returns: false if there is no command that could be told to end.
     public func passOn(_ signal: CInt) -> Bool {
         if signal == SIGKILL, configuration.persistWithin > .zero, !configuration.shares.isEmpty {
             logger.error("ended at once, by a second signal: what the work leaves behind may not be kept")
         }
         guard !configuration.command.isEmpty else { return false }
-        if signal == SIGTERM || signal == SIGINT {
+        let isEnd = signal == SIGTERM || signal == SIGINT
+        if isEnd {
             notice.withLock { $0 = $0 ?? .now }
             notices.push([()])
         }
-        command.withLock { $0 }?.send(signal)
+        guard let command = command.withLock({ $0 }) else { return !isEnd }
+        command.send(signal)
         return true
     }
 
@@ -164,6 +170,8 @@ public final class Agent: Sendable {
                 "BATON_ROOT": service.fetcher.folder.root.string,
             ])
         self.command.withLock { $0 = command }
+        // Told to end before there was a command to be told: it does not begin.
+        if notice.withLock({ $0 }) != nil { return ErrorCode.cancelled.exitStatus }
         return await withTaskGroup(of: Int32?.self) { group in
             group.addTask { await command.run(logger: self.logger) }
             group.addTask {

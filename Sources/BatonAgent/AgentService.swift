@@ -60,6 +60,8 @@ struct AgentService: Sendable {
         case link
         case jobs
         case work(Int32)
+        /// It was told to end before there was a way to the relay.
+        case neverBegun
         /// The relay has what the work leaves behind, or why not.
         case kept(BatonError?)
     }
@@ -69,10 +71,12 @@ struct AgentService: Sendable {
     /// - Parameters:
     ///   - work: begun once the relay has welcomed the agent; its result is the result of all, unless that is 0 and what the work
     ///     leaves behind could not be kept.
+    ///   - shutdown: returns when the agent is to end: it does so at once, and nothing is kept, if `work` has not begun.
     ///   - end: until when the relay must have that; asked when the work is done.
     func run(
         onReady: @escaping @Sendable (String) async -> Void,
         _ work: @escaping @Sendable (SessionPeer) async throws -> Int32,
+        until shutdown: @escaping @Sendable () async -> Void,
         keepingUntil end: @escaping @Sendable () -> ContinuousClock.Instant
     ) async throws -> Int32 {
         let listener = try await LocalListener.listen(on: socketPath, loop: link.loop, doorkeeper: desk, logger: logger)
@@ -94,7 +98,12 @@ struct AgentService: Sendable {
                         return .jobs
                     }
                     group.addTask {
-                        guard let peer = try await welcomes.next()?.first else { return .work(0) }
+                        await shutdown()
+                        welcomes.finish()
+                        return .jobs
+                    }
+                    group.addTask {
+                        guard let peer = try await welcomes.next()?.first else { return .neverBegun }
                         await onReady(socketPath)
                         return .work(try await work(peer))
                     }
@@ -191,6 +200,10 @@ struct AgentService: Sendable {
                 jobs.endWaits(error)
                 await desk.endWaits(error)
                 group.addTask { [isLinked] in .kept(await keepLast(isLinked, until: end())) }
+            case .neverBegun:
+                status = configuration.command.isEmpty ? 0 : ErrorCode.cancelled.exitStatus
+                isKept = true
+                isLinked = await link.drain(within: .zero)
             case .kept(let error):
                 isKept = true
                 if error != nil, status == 0 { status = ErrorCode.deadline.exitStatus }

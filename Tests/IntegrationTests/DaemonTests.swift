@@ -165,6 +165,21 @@ struct DaemonTests {
         }
     }
 
+    @Test(
+        "An agent that waits for a relay ends when it is told to, and does not begin its command",
+        arguments: [[], ["touch", "begun"]])
+    func toldWhileItWaits(_ command: [String]) async throws {
+        try await Cluster.run { cluster in
+            try await cluster.relay.program.kill()
+            let command = command.map { $0 == "begun" ? cluster.folder.path("demo-third/begun") : $0 }
+            let agent = try cluster.agent("third", flags: ["--share", "outputs"], command: command)
+            try await agent.says("cannot reach the relay")
+            #expect(try await agent.end(within: .seconds(10)) == (command.isEmpty ? 0 : 75))
+            #expect(!FileManager.default.fileExists(atPath: agent.root + "/begun"))
+            #expect(!FileManager.default.fileExists(atPath: agent.socket))
+        }
+    }
+
     @Test("An agent gives up with 69 when the relay has not come within --connect-within")
     func connectWithin() async throws {
         try await Cluster.run { cluster in

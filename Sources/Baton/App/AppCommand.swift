@@ -69,7 +69,9 @@ struct FlowCommand<Program: App>: AsyncParsableCommand {
         try await options.run(app) { shutdown, logger in
             let root = try TemporaryRoot(prefix: "\(app.name)-flow")
             defer { root.remove() }
-            try await connection.withAgent(root: root.path, keepWithin: keepWithin, logger) { socket in
+            try await connection.withAgent(
+                root: root.path, keepWithin: keepWithin, logger, until: shutdown
+            ) { socket, shutdown in
                 try await FlowPart(flow: app.flow, logger: logger).run(socket: socket, until: shutdown)
             }
         }
@@ -106,7 +108,8 @@ struct WorkCommand<Program: App>: AsyncParsableCommand {
                 "the app has no work '\(work)'; it has \(WorksCommand<Program>.names.joined(separator: ", "))")
         }
         try await options.run(app) { shutdown, logger in
-            try await connection.withAgent(root: root, keepWithin: keepWithin, logger) { socket in
+            try await connection.withAgent(root: root, keepWithin: keepWithin, logger, until: shutdown) {
+                socket, shutdown in
                 let part = WorkPart(member: member, keepWithin: keepWithin, logger: logger)
                 try await part.run(socket: socket) {
                     Daemon.announce(member.name.description, onStandardError: true)

@@ -97,16 +97,54 @@ enum Connection: Sendable {
     case relay(RelayAddress, TLSCredentials)
 
     /// Runs `body` with the socket of that agent.
+    ///
+    /// - Parameters:
+    ///   - shutdown: when it returns, all is to end; asked once.
+    ///   - body: is handed a function in its stead.
+    /// - Throws: ``ToldToEnd`` if there was no way to the relay before that.
     func withAgent(
-        root: FilePath, keepWithin: Duration, _ logger: Logger,
-        _ body: @escaping @Sendable (_ socket: String) async throws -> Void
+        root: FilePath, keepWithin: Duration, _ logger: Logger, until shutdown: @escaping @Sendable () async -> Void,
+        _ body:
+            @escaping @Sendable (_ socket: String, _ shutdown: @escaping @Sendable () async -> Void) async throws ->
+            Void
     ) async throws {
         switch self {
-        case .agent(let socket): try await body(socket)
+        case .agent(let socket): try await body(socket, shutdown)
         case .relay(let address, let credentials):
             var configuration = Agent.Configuration(relay: address, credentials: credentials, root: root)
             configuration.persistWithin = keepWithin
-            try await EmbeddedAgent(configuration, logger: logger).run(body)
+            let agent = EmbeddedAgent(configuration, logger: logger)
+            let way = WayToRelay()
+            try await withThrowingTaskGroup(of: Bool.self) { group in
+                group.addTask {
+                    await shutdown()
+                    way.told.finish()
+                    return false
+                }
+                group.addTask {
+                    try await agent.run { socket in
+                        way.isOpen.withLock { $0 = true }
+                        try await body(socket) { _ = try? await way.told.next() }
+                    }
+                    return true
+                }
+                let hasEnded = try await group.next() ?? true
+                if !hasEnded {
+                    guard way.isOpen.withLock({ $0 }) else {
+                        group.cancelAll()
+                        throw ToldToEnd()
+                    }
+                    // What has begun ends by itself once it is told to.
+                    _ = try await group.next()
+                }
+                group.cancelAll()
+            }
         }
     }
+}
+
+/// Whether a part has found the relay, and whether it was told to end.
+private final class WayToRelay: Sendable {
+    let isOpen = Mutex(false)
+    let told = Inbox<Void>()
 }

@@ -220,6 +220,19 @@ struct AppProcessTests {
         }
     }
 
+    @Test("A part that has not found the relay yet ends all the same when it is told to", arguments: ["work", "flow"])
+    func endWithoutRelay(_ part: String) async throws {
+        try await Cluster.run { cluster in
+            let app = try TestApp(cluster)
+            try await cluster.relay.program.kill()
+            let program = try (part == "work" ? app.work("left") : app.flow("none")).program
+            try await eventually("a look for the relay") { program.stderr.contains("cannot reach the relay") }
+            program.send(SIGTERM)
+            #expect(try await program.status(within: .seconds(10)) == 128 + SIGTERM)
+            try expectNothingTemporary(app)
+        }
+    }
+
     @Test("Ctrl-C in a terminal reaches an agent and its work, and this by two ways: both end in peace all the same")
     func interruptGroup() async throws {
         try await Cluster.run { cluster in
