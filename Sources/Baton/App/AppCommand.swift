@@ -65,6 +65,11 @@ struct FlowCommand<Program: App>: AsyncParsableCommand {
     func run() async throws {
         let app = Program()
         let connection = try relay.connection()
+        // Whoever connects with an identity takes the place of who has it now: to be found out before.
+        if let name = try connection.ownName(), try Cast(of: app.flow)[name] != nil {
+            throw ValidationError(
+                "the certificate is that of work '\(name)'; the flow needs one of its own, as that of a work 'flow'")
+        }
         let keepWithin = options.keepWithin
         try await options.run(app) { shutdown, logger in
             let root = try TemporaryRoot(prefix: "\(app.name)-flow")
@@ -106,6 +111,10 @@ struct WorkCommand<Program: App>: AsyncParsableCommand {
         guard let member = try Cast(of: app.flow)[work] else {
             throw ValidationError(
                 "the app has no work '\(work)'; it has \(WorksCommand<Program>.names.joined(separator: ", "))")
+        }
+        // As for the flow.
+        if let name = try connection.ownName(), name != work {
+            throw ValidationError("the certificate is that of work '\(name)': take that of '\(work)'")
         }
         try await options.run(app) { shutdown, logger in
             try await connection.withAgent(root: root, keepWithin: keepWithin, logger, until: shutdown) {

@@ -81,6 +81,8 @@ struct LocalRun<Main: Flow>: Sendable {
         let credentials = try authority.issueWork(identity, into: secrets.appending("work-\(work)").string)
         var configuration = Agent.Configuration(relay: address, credentials: credentials, root: root)
         configuration.persistWithin = keepWithin
+        var logger = logger
+        logger[metadataKey: "part"] = "\(work)"
         return EmbeddedAgent(configuration, logger: logger)
     }
 

@@ -96,6 +96,14 @@ enum Connection: Sendable {
     /// By an agent in this process.
     case relay(RelayAddress, TLSCredentials)
 
+    /// Who this part will be, by its certificate; `nil` if an agent has that.
+    func ownName() throws -> String? {
+        guard case .relay(_, let credentials) = self else { return nil }
+        do { return try WorkIdentity(certificateFile: credentials.certificate).work } catch {
+            throw BatonError(connection: error)
+        }
+    }
+
     /// Runs `body` with the socket of that agent.
     ///
     /// - Parameters:

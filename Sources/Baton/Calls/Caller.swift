@@ -34,7 +34,12 @@ struct Caller: Sendable {
                 }
                 guard now + pause < giveUp, (try? await Task.sleep(for: pause)) != nil else {
                     if Task.isCancelled { throw cancelled(work) }
-                    if order.isAgain { throw CallError(.interrupted, error.message, work: work.description) }
+                    if order.isAgain {
+                        throw CallError(
+                            .interrupted,
+                            "the way to work '\(work)' was lost while it had the call, and has not come back within \(Caller.patience); the call may have run, in part or whole",
+                            work: work.description)
+                    }
                     throw CallError(error, work: work)
                 }
                 pause = min(pause * 2, .seconds(1))

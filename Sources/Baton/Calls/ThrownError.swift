@@ -10,8 +10,9 @@ enum ThrownError {
         // A private type's name means something in its own process only; it begins behind a dollar sign.
         let name = _mangledTypeName(type).flatMap { isPlain($0) ? $0 : nil } ?? ""
         let thrown = CallResult.Thrown(
-            type: data == nil ? String(describing: type) : name,
-            message: cut(Escaping.printable(String(describing: error))))
+            type: data == nil || name.isEmpty ? String(describing: type) : name,
+            message: cut(
+                Escaping.printable((error as? any LocalizedError)?.errorDescription ?? String(describing: error))))
         return CallResult(
             thrown: thrown, values: CallValues(references: handing.attached, bytes: data.map(Array.init) ?? []))
     }

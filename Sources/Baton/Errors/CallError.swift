@@ -1,5 +1,6 @@
 import BatonProtocol
 public import Distributed
+public import FoundationEssentials
 
 /// Why a call to a work did not come to an end of its own. What the work's method itself throws arrives as it was thrown, if it is
 /// `Codable`, and as ``RemoteError`` if not; a file that could not be handed over arrives as ``PathError``.
@@ -55,6 +56,10 @@ public struct CallError: DistributedActorSystemError, Hashable, Codable, CustomS
     public var description: String { "\(code): \(message)" }
 }
 
+extension CallError: LocalizedError {
+    public var errorDescription: String? { message }
+}
+
 /// What a work has thrown, when it cannot be brought back as it was: its type is not `Codable`, or not known here.
 public struct RemoteError: Error, Hashable, Codable, CustomStringConvertible {
     /// The work that threw it.
@@ -71,4 +76,8 @@ public struct RemoteError: Error, Hashable, Codable, CustomStringConvertible {
     }
 
     public var description: String { "work '\(work)' threw \(type): \(message)" }
+}
+
+extension RemoteError: LocalizedError {
+    public var errorDescription: String? { description }
 }

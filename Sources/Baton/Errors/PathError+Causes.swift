@@ -19,7 +19,10 @@ extension PathError {
     ///   - failing: what could not be done: `cannot be read`.
     ///   - place: where the file lies.
     init(_ reason: Errno, _ failing: String, _ path: Path, at place: FilePath) {
-        let (code, why) = PathError.meaning(of: reason)
+        var (code, why) = PathError.meaning(of: reason)
+        if code == .notFound, let origin = path.origin, origin != WorkContext.current?.work.description {
+            why = "there is no copy of it here: get it, if there is something at work '\(origin)'"
+        }
         self.init(code, "'\(path)' \(failing): \(why) ('\(Escaping.printable(place.bytes))')", path: path)
     }
 

@@ -1,5 +1,7 @@
 import BatonFiles
 import BatonProtocol
+public import FoundationEssentials
+public import SystemPackage
 
 /// A file or directory by reference: which work has it, and the path there.
 ///
@@ -22,8 +24,11 @@ public struct Path: Hashable, Sendable {
     ///
     /// `.`, `..` and repeated slashes are resolved, without a look at any file.
     ///
+    /// A literal, also in parentheses (`Path("outputs")`), does not come here: it is read by ``init(stringLiteral:)``, which traps
+    /// where this one throws.
+    ///
     /// - Throws: ``PathError`` `invalidPath`: a `..` that leads above the start, a work's or a component's name that cannot be, an empty
-    ///   text, more than 4,096 bytes.
+    ///   text, another scheme than `lit://`, more than 4,096 bytes.
     public init(_ text: some StringProtocol) throws(PathError) {
         do throws(NameError) {
             if text.hasPrefix(Reference.scheme) {
@@ -31,6 +36,12 @@ public struct Path: Hashable, Sendable {
             } else {
                 guard !text.isEmpty else {
                     throw .invalidPath("", reason: "it is empty; '.' is the root directory of the work")
+                }
+                let scheme = text.prefix { $0.isLetter }
+                guard scheme.isEmpty || !text[scheme.endIndex...].hasPrefix("://") else {
+                    throw .invalidReference(
+                        Escaping.printable(String(text)),
+                        reason: "it does not begin with \(Reference.scheme); for a file URL use init(url:)")
                 }
                 reference = Reference(path: try PathName(resolving: Array(text.utf8)))
             }
@@ -52,6 +63,21 @@ public struct Path: Hashable, Sendable {
         } catch {
             throw PathError(error)
         }
+    }
+
+    /// A path of the file system, as other libraries have it. One that is not absolute begins at the work's root directory.
+    ///
+    /// - Throws: ``PathError`` `invalidPath`.
+    public init(filePath: FilePath) throws(PathError) { try self.init(bytes: filePath.bytes) }
+
+    /// A file URL, as other libraries have it.
+    ///
+    /// - Throws: ``PathError`` `invalidPath`, also for a URL that is no file's.
+    public init(url: URL) throws(PathError) {
+        guard url.isFileURL else {
+            throw PathError(.invalidPath, "'\(Escaping.printable(url.absoluteString))' is no URL of a file")
+        }
+        try self.init(bytes: url.path.utf8)
     }
 
     /// The work that owns the path; `nil`: it is not attached, and means a path of the work that holds it.

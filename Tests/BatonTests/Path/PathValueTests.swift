@@ -1,5 +1,6 @@
 import BatonProtocol
 import Foundation
+import SystemPackage
 import Testing
 
 @testable import Baton
@@ -125,5 +126,17 @@ import Testing
         let error: any Error = PathError(.notFound, "there is no such file")
         #expect(error.localizedDescription == "there is no such file")
         #expect("\(error)" == "notFound: there is no such file")
+    }
+
+    @Test(arguments: ["file:///etc/passwd", "http://x/y", "LIT://x"])
+    func `text with another scheme is no path`(_ text: String) {
+        #expect(throws: PathError.self) { try Path(text) }
+    }
+
+    @Test func `paths of other libraries become paths`() throws {
+        #expect(try Path(filePath: FilePath("/data/x")) == "lit:///data/x")
+        #expect(try Path(filePath: FilePath("outputs/x")) == "lit://outputs/x")
+        #expect(try Path(url: URL(filePath: "/data/a b")) == "lit:///data/a b")
+        #expect(throws: PathError.self) { try Path(url: #require(URL(string: "https://example.org/x"))) }
     }
 }

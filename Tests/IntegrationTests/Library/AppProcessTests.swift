@@ -289,7 +289,16 @@ struct AppProcessTests {
         try await Cluster.run { cluster in
             let work = try TestApp(cluster).work("left", certificates: cluster.certificates.work("right"))
             let output = try await work.program.output()
-            #expect(output.status != 0 && output.stderr.contains("take the certificate of 'left'"), "\(output)")
+            #expect(output.status == 64 && output.stderr.contains("take that of 'left'"), "\(output)")
+        }
+    }
+
+    @Test("A flow with the certificate of one of its works is refused, and does not take that work's place")
+    func flowAsWork() async throws {
+        try await Cluster.run { cluster in
+            let output = try await TestApp(cluster).flow("", as: "left").program.output()
+            #expect(output.status == 64 && output.stderr.contains("of work 'left'"), "\(output)")
+            #expect(!cluster.relay.log.contains("work=left"))
         }
     }
 

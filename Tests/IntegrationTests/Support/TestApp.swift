@@ -70,10 +70,10 @@ struct TestApp {
     }
 
     /// `flow`, which does what it is told.
-    func flow(_ script: String, relay: String? = nil) throws -> Part {
+    func flow(_ script: String, relay: String? = nil, as name: String = "flow") throws -> Part {
         try start(
             [
-                "flow", "--relay", relay ?? cluster.relay.address, "--certs", cluster.certificates.work("flow"),
+                "flow", "--relay", relay ?? cluster.relay.address, "--certs", cluster.certificates.work(name),
             ], "", ["TEST_FLOW": script])
     }
 
