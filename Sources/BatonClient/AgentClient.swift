@@ -42,6 +42,9 @@ public final class AgentClient: Sendable {
         try? await group.shutdownGracefully()
     }
 
+    /// Whether the agent has closed the connection, or died: nothing more can be asked by this client.
+    public var isGone: Bool { get async { await session.isOver } }
+
     /// Tasks that prefer this run on the connection's own thread and get each answer without a switch between threads. They must not
     /// block.
     public let executor: any TaskExecutor

@@ -85,7 +85,7 @@ public final class BatonSystem: DistributedActorSystem {
             throw CallError(.unsupported, "'\(id)' is no work that could be called: \(error)")
         }
         // What a work hands over is shared, or whoever gets it could not come for it.
-        try await place?.share(values.references)
+        try await place?.shareHandedOver(values.references)
         let result = try await caller.call(work, target.identifier, values)
         try await place?.fetch(result.values.references)
         if result.thrown != nil { throw ThrownError.read(result, from: work, CallCoding(system: self)) }

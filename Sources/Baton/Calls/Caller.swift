@@ -24,6 +24,10 @@ struct Caller: Sendable {
                 return try await agent.call(work, order, within: max(.milliseconds(1), giveUp - sent))
             } catch {
                 let now = ContinuousClock.now
+                if await agent.isGone {
+                    throw CallError(
+                        .interrupted, "the agent of this program is gone: \(error.message)", work: work.description)
+                }
                 switch error.code {
                 case .interrupted:
                     // From now on it is only asked after: nobody knows how far it came.

@@ -26,13 +26,32 @@ enum ThrownError {
         {
             return error
         }
-        return RemoteError(work: work.description, type: Escaping.printable(thrown.type), message: thrown.message)
+        return RemoteError(
+            work: work.description, type: Escaping.printable(thrown.type), message: Escaping.printable(thrown.message))
     }
 
-    /// Whether it is the name of a simple type: what a peer sends is looked up only if it is.
-    private static func isPlain(_ name: String) -> Bool {
-        (1...256).contains(name.utf8.count)
-            && name.utf8.allSatisfy { byte in
+    /// Whether it is the name of a type that stands for itself, in a module or in other types: `4demo5OuterO5InnerV`. Swift's runtime must
+    /// not look up anything else that a peer sends: there are names that it never comes to an end with, and names that it crashes on.
+    static func isPlain(_ name: String) -> Bool {
+        var rest = name.utf8.prefix(257)
+        guard name.utf8.count <= 256, takeIdentifier(from: &rest) else { return false }
+        repeat {
+            guard takeIdentifier(from: &rest), let kind = rest.popFirst(), "VCO".utf8.contains(kind) else {
+                return false
+            }
+        } while !rest.isEmpty
+        return true
+    }
+
+    /// A length and so many letters, digits and underscores. What begins with 0 repeats words of earlier ones; it is not plain.
+    private static func takeIdentifier(from rest: inout Substring.UTF8View) -> Bool {
+        let digits = rest.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        guard digits.first != UInt8(ascii: "0"), let length = Int(Substring(digits)) else { return false }
+        rest = rest.dropFirst(digits.count)
+        let identifier = rest.prefix(length)
+        rest = rest.dropFirst(length)
+        return identifier.count == length
+            && identifier.allSatisfy { byte in
                 switch byte {
                 case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                     UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):

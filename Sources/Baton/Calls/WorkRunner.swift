@@ -52,7 +52,8 @@ struct WorkRunner<Hosted: Work>: CallRunner {
             }
             // Not to be stopped: what a call leaves behind is kept also if it was, and before its caller goes on: the machine may be gone then.
             do {
-                try await place.share(WorkState.paths(of: work) + result.values.references)
+                try await place.share(WorkState.paths(of: work))
+                try await place.shareHandedOver(result.values.references)
                 if method == "run" { try await place.keep() }
             } catch {
                 logger.error("after a call: \(error.message)", metadata: ["method": "\(method)"])

@@ -50,10 +50,22 @@ public struct CallError: DistributedActorSystemError, Hashable, Codable, CustomS
     }
 
     init(_ error: BatonError, work: WorkName) {
-        self.init(Code(rawValue: error.code.name), error.message, work: work.description)
+        self.init(Code(rawValue: error.code.name), Escaping.printable(error.message), work: work.description)
     }
 
     public var description: String { "\(code): \(message)" }
+}
+
+extension CallError {
+    /// What another program says is made safe to print.
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        code = Code(rawValue: Escaping.printable(try fields.decode(Code.self, forKey: .code).rawValue))
+        message = Escaping.printable(try fields.decode(String.self, forKey: .message))
+        work = try fields.decodeIfPresent(String.self, forKey: .work).map { Escaping.printable($0) }
+    }
+
+    private enum CodingKeys: String, CodingKey { case code, message, work }
 }
 
 extension CallError: LocalizedError {
@@ -76,6 +88,18 @@ public struct RemoteError: Error, Hashable, Codable, CustomStringConvertible {
     }
 
     public var description: String { "work '\(work)' threw \(type): \(message)" }
+}
+
+extension RemoteError {
+    /// What another program says is made safe to print.
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        work = Escaping.printable(try fields.decode(String.self, forKey: .work))
+        type = Escaping.printable(try fields.decode(String.self, forKey: .type))
+        message = Escaping.printable(try fields.decode(String.self, forKey: .message))
+    }
+
+    private enum CodingKeys: String, CodingKey { case work, type, message }
 }
 
 extension RemoteError: LocalizedError {

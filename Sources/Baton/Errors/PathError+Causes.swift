@@ -8,7 +8,7 @@ extension PathError {
     /// What an agent answered to a question about `path`.
     init(_ error: BatonError, about path: Path?) {
         let source = Source(rawValue: error.saidBy.name) ?? .local
-        self.init(Code(rawValue: error.code.name), error.message, path: path, saidBy: source)
+        self.init(Code(rawValue: error.code.name), Escaping.printable(error.message), path: path, saidBy: source)
     }
 
     init(_ error: NameError, about path: Path? = nil) { self.init(.invalidPath, "\(error)", path: path) }

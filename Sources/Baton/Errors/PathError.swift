@@ -1,3 +1,4 @@
+import BatonProtocol
 public import FoundationEssentials
 
 /// Why something could not be done with a path: what happened, to which path, who noticed, and what to do.
@@ -104,8 +105,9 @@ extension PathError: Codable {
 
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
-        code = try fields.decode(Code.self, forKey: .code)
-        message = try fields.decode(String.self, forKey: .message)
+        // What another program says is made safe to print.
+        code = Code(rawValue: Escaping.printable(try fields.decode(Code.self, forKey: .code).rawValue))
+        message = Escaping.printable(try fields.decode(String.self, forKey: .message))
         path = try fields.decodeIfPresent(Path.self, forKey: .path)
         saidBy = try fields.decode(Source.self, forKey: .saidBy)
     }

@@ -19,8 +19,7 @@ final class WorkPlace: Sendable {
     func share(_ references: [Reference]) async throws(PathError) {
         for reference in references where context.isOwn(reference) {
             let path = reference.path
-            let isCovered = declared.withLock { $0.contains { path.relative(to: $0) != nil } }
-            if isCovered { continue }
+            if declared.withLock({ WorkPlace.covers(path, $0) }) { continue }
             do throws(BatonError) {
                 let shared = try await context.agent.share(path, within: WorkPlace.answerWithin)
                 declared.withLock { _ = $0.insert(shared.path) }
@@ -30,16 +29,29 @@ final class WorkPlace: Sendable {
         }
     }
 
+    /// The same for paths that are handed over without being state: only what lies below the work's root directory. A path that came from
+    /// elsewhere and is handed on must not open the rest of the machine.
+    func shareHandedOver(_ references: [Reference]) async throws(PathError) {
+        try await share(references.filter { !$0.path.isAbsolute && !$0.path.isRoot })
+    }
+
+    private static func covers(_ path: PathName, _ declared: Set<PathName>) -> Bool {
+        var ancestor: PathName? = path
+        while let path = ancestor {
+            if declared.contains(path) { return true }
+            ancestor = path.parent
+        }
+        return false
+    }
+
     /// Gets those of the paths that are other works', to their places here, overwriting what lies there. What is not there at its origin
     /// is left alone.
     func fetch(_ references: [Reference]) async throws(PathError) {
-        let foreign = references.filter { !context.isOwn($0) }
-        // What lies below another one comes with it.
-        let outermost = foreign.filter { inner in
-            !foreign.contains { outer in
-                outer.origin == inner.origin && outer.path != inner.path && inner.path.relative(to: outer.path) != nil
-            }
-        }
+        // What lies below another one comes with it; in this order it follows that one.
+        let foreign = references.filter { !context.isOwn($0) }.map { Path($0) }.sorted()
+        let outermost = foreign.reduce(into: [Path]()) { outermost, path in
+            if outermost.last.map({ path.isBelow($0) }) != true { outermost.append(path) }
+        }.map(\.reference)
         let failure = await withTaskGroup(of: PathError?.self) { group in
             var failure: PathError?
             for (index, reference) in outermost.enumerated() {

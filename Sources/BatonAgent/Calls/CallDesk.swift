@@ -128,6 +128,12 @@ actor CallDesk: LoopActor {
         let key = Key(session: ObjectIdentifier(relay), stream: stream)
         if let call = handedOver[key] {
             call.host.cancel(call.stream, because: code)
+            // Whether the host obeys or not: the time is up for the caller.
+            if code == .deadline {
+                handedOver[key] = nil
+                let message = "work '\(work)' has not answered the call in the time that it was given"
+                call.caller.reply(.error(BatonError(.deadline, message, saidBy: .owner)), on: key.stream)
+            }
             return true
         }
         guard let index = held.firstIndex(where: { $0.key == key }) else { return false }

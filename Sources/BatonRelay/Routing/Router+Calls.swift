@@ -61,7 +61,9 @@ extension Router {
         }
         for (routeKey, route) in routes {
             guard let asker = route.caller else { continue }
+            // Its answer is not waited for: it may take as long as it likes.
             route.owner.cancel(route.ownerStream, because: .interrupted)
+            route.owner.settle(route.ownerStream)
             remove(routeKey)
             asker.reply(
                 .error(BatonError(.interrupted, "the relay is shutting down", saidBy: .relay)), on: routeKey.stream)

@@ -11,6 +11,10 @@ extension Session {
     ) async throws(BatonError) -> Reply {
         let call = Call(onProgress)
         guard let stream = open(request, onEvent: call.receive) else {
+            if isOver {
+                throw BatonError(
+                    .unreachable, "the connection is gone: whoever was asked has ended", path: request.path)
+            }
             throw BatonError(.busy, "too many requests at once on this connection; try again", path: request.path)
         }
         // Who answers a WAIT or a PERSIST too late tells why, and looks at the time once a second.

@@ -1,4 +1,5 @@
 import Distributed
+import FoundationEssentials
 import Synchronization
 import Testing
 
@@ -216,6 +217,35 @@ distributed actor Nest: Work {
 distributed actor Generic<Value: Sendable>: Work {}
 
 private distributed actor Hidden: Work {}
+
+@Suite("Errors that come back from a work")
+struct ThrownErrorTests {
+    @Test func `names of plain types are looked up`() {
+        for type in [NoGood.self, PathError.self, CallError.self] as [any Any.Type] {
+            #expect(_mangledTypeName(type).map(ThrownError.isPlain) == true)
+        }
+        #expect(ThrownError.isPlain("4demo5OuterO5InnerV"))
+    }
+
+    /// Swift's runtime crashes on the first ones, and does not come to an end with the others.
+    @Test(arguments: [
+        "Si_" + String(repeating: "S2047i", count: 40) + "t", "SiSgSgSgSgSg", "SqySqySiGG", "s7KeyPathCyABySiSiGG", "",
+        "0C3_ItC", "4demo", "4demo5NoGood", "4demo5NoGoodVSg", "99demo1AV", "4demo5NoGoodP", "4dem\u{E9}1AV",
+        String(repeating: "1aV", count: 100),
+    ])
+    func `other names are not`(_ name: String) { #expect(!ThrownError.isPlain(name)) }
+
+    @Test func `what another program says is safe to print`() throws {
+        let hostile = #"{"code":"x\u001b","message":"\u001b[31mred","work":"w\u0007","type":"t\r","saidBy":"owner"}"#
+        let data = Data(hostile.utf8)
+        let texts = try [
+            JSONDecoder().decode(CallError.self, from: data).description,
+            JSONDecoder().decode(RemoteError.self, from: data).description,
+            JSONDecoder().decode(PathError.self, from: data).description,
+        ]
+        for text in texts { #expect(!text.unicodeScalars.contains { $0.value < 0x20 }, "\(text.debugDescription)") }
+    }
+}
 
 @Suite("The state of a work")
 struct WorkStateTests {

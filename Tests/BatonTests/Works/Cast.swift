@@ -132,8 +132,28 @@ func play(
 ) async throws {
     var logger = Logger(label: "test") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = .error
-    try await LocalRun(name: "test", flow: flow, root: root, keepWithin: .seconds(60), logger: logger)
-        .run(until: shutdown)
+    let run = LocalRun(name: "test", flow: flow, root: root, keepWithin: .seconds(60), logger: logger)
+    await Stage.shared.enter()
+    let result: Result<Void, any Error>
+    do { result = .success(try await run.run(until: shutdown)) } catch { result = .failure(error) }
+    await Stage.shared.leave()
+    try result.get()
+}
+
+/// Two plays at a time: each has a relay and three agents with all their threads, and other tests run beside them.
+private actor Stage {
+    static let shared = Stage()
+
+    private var free = 2
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    func enter() async {
+        if free > 0 { free -= 1 } else { await withCheckedContinuation { waiting.append($0) } }
+    }
+
+    func leave() {
+        if waiting.isEmpty { free += 1 } else { waiting.removeFirst().resume() }
+    }
 }
 
 /// Returns when the task is cancelled.

@@ -72,6 +72,25 @@ struct PromiseTests {
         }
     }
 
+    @Test func `a path that lies elsewhere on the machine is not shared because it was handed on`() async throws {
+        try await play(Producer.self, Consumer.self) { producer, consumer in
+            let path = try await producer.handOver("lit:///etc/hostname")
+            await expect(.notShared) { try await consumer.read(path) }
+        }
+    }
+
+    @Test func `a path that is named twice, and what lies below it, is fetched once`() async throws {
+        try await play(Producer.self, Consumer.self) { producer, consumer in
+            let outputs = try await producer.run(["a": "A"])
+            let file = try outputs / "a"
+            let nested = Nested(
+                optional: file, array: Array(repeating: file, count: 50), dictionary: ["x": [file]],
+                inner: .init(path: file))
+            let read = try await consumer.readNested(nested)
+            #expect(read == Array(repeating: "A", count: 53))
+        }
+    }
+
     @Test func `what nobody declared is not shared`() async throws {
         try await play(Producer.self, Consumer.self) { producer, consumer in
             _ = try await producer.run(["a": "A"])
