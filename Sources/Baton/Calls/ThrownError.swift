@@ -9,10 +9,11 @@ enum ThrownError {
         let data = (error as? any Codable).flatMap { try? CallCoding.encode($0, handing: handing) }
         // A private type's name means something in its own process only; it begins behind a dollar sign.
         let name = _mangledTypeName(type).flatMap { isPlain($0) ? $0 : nil } ?? ""
+        let comesBack = data != nil && !name.isEmpty
+        let sentence = comesBack ? nil : (error as? any LocalizedError)?.errorDescription
         let thrown = CallResult.Thrown(
-            type: data == nil || name.isEmpty ? String(describing: type) : name,
-            message: cut(
-                Escaping.printable((error as? any LocalizedError)?.errorDescription ?? String(describing: error))))
+            type: comesBack ? name : String(describing: type),
+            message: cut(Escaping.printable(sentence ?? String(describing: error))))
         return CallResult(
             thrown: thrown, values: CallValues(references: handing.attached, bytes: data.map(Array.init) ?? []))
     }
