@@ -14,6 +14,7 @@ import errors  # noqa: E402
 import frames  # noqa: E402
 import names  # noqa: E402
 import sequences  # noqa: E402
+import wire  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 
@@ -33,7 +34,19 @@ def write(name, chapter, **sections):
     (HERE / f"{name}.json").write_text(text)
 
 
+def write_layouts():
+    """One message a line."""
+    sections = []
+    for section, rows in wire.layouts().items():
+        lines = ",\n".join(f"    {json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items())
+        sections.append(f'"{section}": {{\n{lines}\n  }}')
+    text = "{\n  " + ",\n  ".join(sections) + "\n}\n"
+    json.loads(text)
+    (HERE / "layouts.json").write_text(text)
+
+
 if __name__ == "__main__":
+    write_layouts()
     write("framing", "02-framing.md", frames=frames.framing())
     write("session", "03-session.md", frames=frames.session())
     write("streams", "04-streams.md", frames=frames.streams())

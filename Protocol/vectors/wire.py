@@ -23,8 +23,9 @@ INTEGERS = {"u8": ">B", "u16": ">H", "u32": ">I", "u64": ">Q", "i64": ">q"}
 
 META = "mode:u16 size:u64 mtime_s:i64 mtime_ns:u32"
 REQUEST = "deadline_ms:u32 origin:text8"
-# A kind with "?" is of a field that is written where it is given: whether it must be, another field says.
-STORED = "generation:u64?"
+# A kind with "?" is of a field that is not always there. After "?" stands when it is: an earlier field and its value, or a
+# bit of it; nothing: it may be missing at the end.
+STORED = "generation:u64?source=1"
 LISTS = {
     "entries": ("count", f"kind:kind {META} name:bytes16"),
     "listed": ("listed", "reason:u16 path:bytes16"),
@@ -50,7 +51,7 @@ MESSAGES = {
     "STAT": (0x11, "control local", f"{REQUEST} path:bytes16 options:u8"),
     "LIST": (0x12, "control local", f"{REQUEST} path:bytes16 after:bytes16 limit:u16"),
     "GET": (0x13, "control", f"{REQUEST} path:bytes16 credit:u64 options:u8 entries:u64 offset:u64 digest:u64 "
-            "base:u64?"),
+            "base:u64?options&8"),
     "ECHO": (0x14, "control local", REQUEST),
     "WAIT": (0x15, "control local", f"{REQUEST} path:bytes16"),
     "PERSIST": (0x16, "control local", f"{REQUEST} path:bytes16 options:u8"),
@@ -95,7 +96,7 @@ FLAGS = {"ENTRY": LAST | KEPT, "CHUNK": LAST}
 def layout(text, fields):
     """The fields that are there, in order."""
     named = [field.split(":") for field in text.split()]
-    return [(name, kind.rstrip("?")) for name, kind in named if name in fields or not kind.endswith("?")]
+    return [(name, kind.split("?")[0]) for name, kind in named if name in fields or "?" not in kind]
 
 
 def encode_field(name, kind, value):
@@ -153,6 +154,14 @@ def to_json(text, fields):
             value = value.hex()
         result[name] = value
     return result
+
+
+def layouts():
+    """What layouts.json holds."""
+    messages = {name: {"type": code, "connections": where.split(), "flags": FLAGS.get(name, 0), "fields": fields}
+                for name, (code, where, fields) in MESSAGES.items()}
+    lists = {name: {"count": count, "fields": fields} for name, (count, fields) in LISTS.items()}
+    return {"messages": messages, "lists": lists, "enumerations": ENUMERATIONS}
 
 
 def fields_json(message, fields):
