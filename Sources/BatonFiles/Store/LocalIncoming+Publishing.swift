@@ -114,7 +114,7 @@ extension LocalIncoming {
 
     /// Whether what came is what the newest generation has, but for the versions at its origin.
     private func isSameAsBase(_ totals: Manifest.Totals) throws(FileFault) -> Bool {
-        guard let base = baseDirectory, claim.base?.digest == totals.digest,
+        guard !Flaw.breaks("KEP-9"), let base = baseDirectory, claim.base?.digest == totals.digest,
             store.index.withLock({ $0[key]?.newestGood?.id }) == claim.base?.id,
             let stored = try? base.file(GenerationNames.manifest), var old = try? ManifestReader(stored),
             old.totals == totals

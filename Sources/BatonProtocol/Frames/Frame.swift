@@ -135,13 +135,13 @@ public struct FrameHeader: Hashable, Sendable {
         guard let type = FrameType(rawValue: type) else {
             throw ProtocolViolation(.unknownType, "a frame of the unknown type \(type)")
         }
-        guard reserved == 0, flags & ~type.allowedFlags == 0 else {
+        guard reserved == 0 || Flaw.breaks("FRM-7"), flags & ~type.allowedFlags == 0 else {
             throw .malformed("a \(type) frame with reserved bits set")
         }
         if connection == .lane, length < type.smallestLanePayload {
             throw .malformed("a \(type) frame of \(length) bytes")
         }
-        if let connection, !type.belongs(on: connection) {
+        if let connection, !type.belongs(on: connection), !Flaw.breaks("FRM-9") {
             throw ProtocolViolation(.wrongConnection, "a \(type) frame on a \(connection) connection")
         }
         guard (stream == 0) == type.isOfConnection else {

@@ -72,7 +72,7 @@ public struct ConnectionMachine: Sendable {
         case (.open, .ping):
             try budget.spend(.pings)
             guard case .ping(let opaque) = try Message(frame) else { return .none }
-            return .answer(.pong(opaque))
+            return .answer(.pong(Flaw.breaks("SES-38") ? ~opaque : opaque))
         case (.open, .pong):
             try budget.spend(.pings)
             guard case .pong(let opaque) = try Message(frame) else { return .none }
@@ -135,7 +135,9 @@ public struct FloodBudget: Sendable {
         case .opens: (opens, left) = (opens - 1, opens)
         case .lateFrames: (lateFrames, left) = (lateFrames - 1, lateFrames)
         }
-        guard left > 0 else { throw ProtocolViolation(.flood, "too many \(kind) in one second") }
+        guard left > 0 || Flaw.breaks("SES-33") else {
+            throw ProtocolViolation(.flood, "too many \(kind) in one second")
+        }
     }
 }
 

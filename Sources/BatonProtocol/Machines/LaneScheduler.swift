@@ -96,7 +96,7 @@ public struct LaneScheduler: Sendable {
 
         var canSend: Bool {
             guard let burst = queue.first else { return false }
-            return !burst.needsCredit || sent + UInt64(burst.payload) <= limit
+            return !burst.needsCredit || sent + UInt64(burst.payload) <= limit || Flaw.breaks("CRD-1")
         }
 
         mutating func grant(_ limit: UInt64) {
@@ -160,7 +160,7 @@ public struct LaneScheduler: Sendable {
     /// - Throws: `flowControl` if the limit shrinks.
     public mutating func grant(_ limit: UInt64, to stream: StreamID) throws(ProtocolViolation) {
         guard let current = streams[stream] else { return }
-        guard limit >= current.granted else {
+        guard limit >= current.granted || Flaw.breaks("CRD-4") else {
             throw ProtocolViolation(.flowControl, "the credit of stream \(stream) shrinks to \(limit)")
         }
         guard limit > current.granted else { return }

@@ -110,11 +110,11 @@ public struct StreamTable: Sendable {
         guard isOurs(stream) == false else {
             throw ProtocolViolation(.badStream, "stream \(stream) is not the peer's to open")
         }
-        guard stream > lastOpenedByPeer else {
+        guard stream > lastOpenedByPeer || Flaw.breaks("STR-18") else {
             throw ProtocolViolation(.streamReused, "stream \(stream) was opened before, or skipped")
         }
         lastOpenedByPeer = stream
-        guard !isDraining, theirs.count < Int(allowedToPeer) else { return .refused(stream) }
+        guard !isDraining, theirs.count < Int(allowedToPeer) || Flaw.breaks("STR-14") else { return .refused(stream) }
         theirs[stream] = Served(request: request.type)
         return .opened(stream, request)
     }

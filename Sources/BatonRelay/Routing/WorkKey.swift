@@ -13,7 +13,7 @@ struct WorkKey: Hashable, Sendable {
         do {
             let identity = try WorkIdentity(certificate)
             trustDomain = identity.trustDomain
-            app = try WorkName(identity.app)
+            app = try WorkName(Flaw.breaks("TLS-13") ? "any" : identity.app)
             work = try WorkName(identity.work)
         } catch {
             throw ProtocolViolation(.identityRefused, "your certificate names no work: \(error)")
