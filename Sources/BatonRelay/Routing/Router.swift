@@ -205,6 +205,10 @@ actor Router: LoopActor {
 }
 
 extension Router: Doorkeeper {
+    nonisolated func recognize(_ certificate: PeerCertificate) throws(ProtocolViolation) {
+        _ = try WorkKey(certificate)
+    }
+
     nonisolated func admit(_ greeting: Greeting) throws(ProtocolViolation) -> Admission {
         let result = assumeIsolated { router in
             Result { () throws(ProtocolViolation) in

@@ -10,6 +10,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    /// Judges the peer's certificate, before any frame.
+    typealias Recognize = @Sendable (PeerCertificate) throws(ProtocolViolation) -> Void
     /// Judges the peer's first frame.
     typealias Admit = @Sendable (Greeting) throws(ProtocolViolation) -> Admission
 
@@ -28,6 +30,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private let role: ConnectionRole
     /// What a dialer says first.
     private let greeting: Message?
+    private let recognize: Recognize
     /// Told once why a connection ended before it had an owner.
     private let onRefusal: @Sendable (BatonError) -> Void
 
@@ -43,15 +46,17 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// - Parameters:
     ///   - kind: `nil` at a relay's door, where HELLO or JOIN may come.
     ///   - greeting: the dialer's first message; `nil` for an acceptor.
+    ///   - recognize: judges who the peer is as soon as its certificate is known.
     ///   - admit: judges the peer's first frame.
     ///   - onRefusal: told why the connection ended before it had an owner.
     init(
-        kind: ConnectionKind?, greeting: Message?, admit: @escaping Admit,
-        onRefusal: @escaping @Sendable (BatonError) -> Void
+        kind: ConnectionKind?, greeting: Message?, recognize: @escaping Recognize = { _ throws(ProtocolViolation) in },
+        admit: @escaping Admit, onRefusal: @escaping @Sendable (BatonError) -> Void
     ) {
         self.kind = kind
         self.role = greeting == nil ? .acceptor : .dialer
         self.greeting = greeting
+        self.recognize = recognize
         self.onRefusal = onRefusal
         state = .greeting(admit)
         decoder = FrameDecoder(connection: kind)
@@ -63,6 +68,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         kind = .lane
         role = .acceptor
         greeting = nil
+        recognize = { _ throws(ProtocolViolation) in }
         onRefusal = { _ in }
         state = .open(owner)
         decoder = FrameDecoder(connection: .lane)
@@ -94,7 +100,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let handshake = event as? TLSHandshakeCompleted {
             certificate = handshake.peer
-            sayHello(context)
+            do throws(ProtocolViolation) {
+                try recognize(handshake.peer)
+                sayHello(context)
+            } catch {
+                close(context, error)
+            }
         }
         context.fireUserInboundEventTriggered(event)
     }

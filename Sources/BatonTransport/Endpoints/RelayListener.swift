@@ -7,8 +7,16 @@ import Synchronization
 
 /// Judges who may come in; called on the control loop.
 public protocol Doorkeeper: AnyObject, Sendable {
+    /// Judges the certificate of a connection whose handshake is over, before any frame. On a Unix socket there is none.
+    ///
+    /// - Throws: what to say in the GOAWAY that refuses the connection.
+    func recognize(_ certificate: PeerCertificate) throws(ProtocolViolation)
     /// - Throws: what to say in the GOAWAY that refuses the connection.
     func admit(_ greeting: Greeting) throws(ProtocolViolation) -> Admission
+}
+
+extension Doorkeeper {
+    public func recognize(_ certificate: PeerCertificate) throws(ProtocolViolation) {}
 }
 
 /// Accepts agents over TLS, all on the control loop; lanes move on from there.
@@ -49,7 +57,9 @@ public struct RelayListener: Sendable {
             logger.warning("refused a connection: too many are not greeted yet")
             throw ChannelError.alreadyClosed
         }
-        let handler = ConnectionHandler(kind: nil, greeting: nil) { greeting throws(ProtocolViolation) in
+        let handler = ConnectionHandler(kind: nil, greeting: nil) { certificate throws(ProtocolViolation) in
+            try doorkeeper.recognize(certificate)
+        } admit: { greeting throws(ProtocolViolation) in
             let admission = try doorkeeper.admit(greeting)
             unknown.leave()
             return admission
