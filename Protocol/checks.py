@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Which vector or case checks which rule: `checks.py --write` writes CHECKS.md beside it, `--check` says what is wrong.
 
-A rule is a number in bold at the head of a list item or of a table's row. A check is a vector of `vectors/`, a case of
-`conformance/` or `hostile/`, or a test of this implementation that no runner could make from outside (of `../Tests`, with the
-comment `// Checks FRM-1, SES-2.` above it). `--check` fails, naming them, on rules without a check, checks without a rule,
-and whatever else `problems` below looks for. A first argument that is a folder is taken instead of this one.
+A rule is a number in bold at the head of a list item or of a table's row. A check is a vector of `vectors/`, or a case of
+`conformance/` or `hostile/`; for the rules that are UNSEEN also a test of `../Tests` whose name begins with its rules
+("FRM-1, SES-2: A frame is ..."). `--check` fails, naming them, on rules without a check, checks without a rule, and
+whatever else `problems` below looks for. A first argument that is a folder is taken instead of this one.
 """
 
 import json
@@ -15,10 +15,12 @@ from collections import Counter, defaultdict
 
 NUMBER = re.compile(r"\b[A-Z]{3}-\d+\b")
 DEFINITION = re.compile(r"(?:- |\| )\*\*([A-Z]{3}-\d+)\*\*")
-TEST = re.compile(r"^ *// Checks ((?:[A-Z]{3}-\d+(?:, )?)+)\.\n(?: *//.*\n)* *@Test\(\s*\"((?:[^\"\\]|\\.)*)\"", re.MULTILINE)
+TEST = re.compile(r'@Test\(\s*"((?:[A-Z]{3}-\d+(?:, )?)+): ((?:[^"\\]|\\.)*)"')
 MUST = re.compile(r"\bMUST\b")
 # What looks like a number and is none.
 NO_RULES = {"SHA-256", "UTF-8"}
+# What no peer of a relay or of an agent can see: what programs do that call or are called, what stands in logs.
+UNSEEN = {"FRM-17", "TLS-18", *(f"CAL-{number}" for number in range(12, 20))}
 # The table names no more cases of a file than these.
 NAMED = 3
 TABLE = "CHECKS.md"
@@ -105,7 +107,9 @@ def tests_of(path):
 def problems(specification):
     """Each as a line that names what it is about."""
     rules = specification.rules()
-    known, checked = set(rules), {rule for check in specification.checks() for rule in check.rules}
+    known = set(rules)
+    checked = {rule for check in specification.vectors + specification.cases for rule in check.rules}
+    checked |= UNSEEN & {rule for check in specification.tests for rule in check.rules}
     for rule in repeated(rules):
         yield f"{rule} is defined twice"
     for rule in rules:
@@ -134,12 +138,13 @@ def table(specification):
     """The text of CHECKS.md."""
     vectors, cases, tests = map(by_rule, (specification.vectors, specification.cases, specification.tests))
     lines = ["# Checks", "",
-             "Which vectors and cases check a rule; of what no runner can see from outside, which test of this implementation.",
-             "`make checks` writes this page, `make test` compares it. It names one vector as an example, and the first few of",
-             "the cases and tests."]
+             "Which vectors and cases check a rule, and which tests of this implementation name it. These suffice only where no peer",
+             "can see whether a rule is kept. `make checks` writes this page, `make test` compares it. It names one vector as an",
+             "example, and the first few of the cases and tests."]
     for chapter in specification.chapters:
         lines += ["", f"## [{chapter.title}]({chapter.path.name})", "", "| rule | vectors | cases | tests |", "|---|---|---|---|"]
-        lines += [f"| {rule} | {counted(vectors[rule])} | {named(cases[rule])} | {named(tests[rule])} |" for rule in chapter.rules]
+        lines += [f"| {rule} | {counted(vectors[rule])} | {named(cases[rule])} | {named(tests[rule])} |"
+                  for rule in chapter.rules]
     return "\n".join(lines) + "\n"
 
 

@@ -280,7 +280,8 @@ def session():
     for connection in ("local", "lane"):
         vectors.append(valid(f"GOAWAY on {connection}", "GOAWAY", base["GOAWAY"] | {"last_stream": 0}, connection=connection,
                              rules="FRM-9"))
-    vectors += accepted("JOINED", base["JOINED"], "lane", [255])
+    vectors += accepted("JOINED", base["JOINED"], "lane", [0, 7])
+    vectors += changed("JOINED", base["JOINED"], "lane", [8, 255])
     vectors += accepted("JOIN", base["JOIN"], "version", [0, 2, U16])
     for message in ("PING", "PONG"):
         vectors += accepted(message, base[message], "opaque", [0, U64])

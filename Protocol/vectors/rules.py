@@ -15,7 +15,7 @@ OF_FIELD = {
     "error": "FRM-14 LIM-1", "CALL_REPLY outcome": "CAL-4", "code": "ERR-1", "reason": "TRE-21",
     "mode": "OPS-25 LIM-1", "mtime_ns": "OPS-25 LIM-1", "mtime_s": "FRM-1", "ENTRY kind": "TRE-3",
     "ENTRY mode": "TRE-3 LIM-1", "ENTRY mtime_ns": "TRE-3 LIM-1", "generation": "OPS-44 LIM-1",
-    "SOURCE generation": "FRM-14 LIM-1", "JOIN version": "SES-8", "lane": "FRM-1", "pass": "FRM-1",
+    "SOURCE generation": "FRM-14 LIM-1", "JOIN version": "SES-8", "lane": "FRM-14 LIM-1", "pass": "FRM-1",
     "exists": "FRM-15", "more": "FRM-15", "atomic": "FRM-15", "uncovered": "FRM-15",
 }
 

@@ -142,7 +142,7 @@ struct SessionTests {
             _ = try await control.greet()
             control.send(.exists("outputs", of: "trainer", deadline: 0, stream: 1))
             let error = try await control.frame(RawFrame.error)
-            #expect(error.code == 6)
+            #expect(error.code == 6 && error.saidBy == 1)
         }
     }
 

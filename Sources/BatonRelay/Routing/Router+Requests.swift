@@ -142,9 +142,9 @@ extension Router {
     /// The asker's side of a transfer has ended; so does the owner's, if it has not yet.
     private func ended(_ routeKey: RouteKey, _ error: BatonError?) {
         guard let route = routes[routeKey] else { return }
-        if error != nil {
+        if let error {
             route.transfer?.abandon()
-            route.owner.cancel(route.ownerStream, because: .cancelled)
+            route.owner.cancel(route.ownerStream, because: error.code)
         }
         remove(routeKey)
     }

@@ -91,7 +91,8 @@ actor Router: LoopActor {
             app: key.app, work: key.work, epoch: lastEpoch,
             address: greeting.channel.remoteAddress?.description ?? "unknown", software: hello.software)
         let session = Session(
-            channel: greeting.channel, role: .acceptor, peer: peer, allowedByPeer: hello.maxStreams, delegate: self)
+            channel: greeting.channel, role: .acceptor, side: .relay, peer: peer, allowedByPeer: hello.maxStreams,
+            delegate: self)
         let ticket = try newTicket()
         if let older = membership[key]?.session {
             logger.notice("a newer session replaces an older one", metadata: metadata(session))
