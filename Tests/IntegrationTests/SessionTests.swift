@@ -236,6 +236,22 @@ struct SessionTests {
         }
     }
 
+    @Test(
+        "Who asks an owner that never answers is told ERROR(deadline) by the relay", arguments: [0x10, 0x15] as [UInt8])
+    func silentOwner(_ type: UInt8) async throws {
+        try await Cluster.run { cluster in
+            let origin = try await cluster.peer()
+            _ = try await origin.greet()
+            let asker = try await RawPeer.dial(cluster.relay.address, certificates: cluster.certificates.work("fourth"))
+            _ = try await asker.greet()
+            let question = RawFrame.exists("outputs", of: "third", deadline: 500, stream: 1)
+            asker.send(RawFrame(type: type, stream: 1, payload: question.payload))
+            _ = try await origin.frame(type)
+            let error = try await asker.frame(RawFrame.error)
+            #expect(error.code == 6 && error.saidBy == 1 && error.stream == 1)
+        }
+    }
+
     // MARK: Credit
 
     /// Takes lane frames until none comes for a second.

@@ -122,6 +122,19 @@ extension Router {
         }
     }
 
+    /// The deadline has passed. The owner can say best why; if it says nothing for so long, the asker is told all the same. (A GET
+    /// that has begun is its asker's to end.)
+    func answerSoon(_ routeKey: RouteKey, to asker: Session) {
+        guard let route = routes[routeKey], route.transfer == nil else { return }
+        loop.scheduleTask(in: .seconds(3)) {
+            self.assumeIsolated { router in
+                guard let current = router.routes[routeKey], current.owner === route.owner else { return }
+                let message = "work '\(route.owner.peer.work)' has not answered within the deadline"
+                router.fail(routeKey, asker, nil, BatonError(.deadline, message, saidBy: .relay))
+            }
+        }
+    }
+
     /// At most one a second, whatever the owner sends: the asker need not take them as fast as they come.
     private func passOn(_ report: HopReport, to asker: Session, _ routeKey: RouteKey) {
         let now = NIODeadline.now()

@@ -230,6 +230,7 @@ extension Router: SessionDelegate {
             if router.jobs.cancel(stream, of: session, because: code) { return }
             let routeKey = RouteKey(asker: ObjectIdentifier(session), stream: stream)
             if router.cancelHeldCall(routeKey, because: code) { return }
+            if code == .deadline { router.answerSoon(routeKey, to: session) }
             guard let route = router.routes[routeKey], route.wait == nil else {
                 return router.cancelWait(routeKey, of: session, because: code)
             }

@@ -67,7 +67,8 @@ public struct RelayDialer: Sendable {
                     app: welcome.app, work: welcome.work, epoch: welcome.session, address: "\(address)",
                     software: welcome.software)
                 let session = Session(
-                    channel: greeting.channel, role: .dialer, side: .owner, peer: peer, allowedByPeer: welcome.maxStreams,
+                    channel: greeting.channel, role: .dialer, side: .owner, peer: peer,
+                    allowedByPeer: welcome.maxStreams,
                     delegate: delegate)
                 opened.succeed((session, welcome.ticket))
                 return .owned(session)

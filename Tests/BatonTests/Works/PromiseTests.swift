@@ -16,6 +16,13 @@ struct PromiseTests {
         }
     }
 
+    @Test("CAL-15: A path that one work returns to another is there before that goes on")
+    func returned() async throws {
+        try await play(Producer.self, Consumer.self) { producer, consumer in
+            #expect(try await consumer.read("a.txt", by: producer) == "written by another")
+        }
+    }
+
     @Test func `what was handed over before is overwritten, changed or not`() async throws {
         try await play(Producer.self, Consumer.self) { producer, consumer in
             let file = try await producer.run(["a.txt": "old"]) / "a.txt"
