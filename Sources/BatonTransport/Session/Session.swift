@@ -46,9 +46,9 @@ public actor Session: LoopActor {
     /// Takes an id for a new stream. ``start(_:with:)`` must follow before anything else happens on the loop: ids are to be used in
     /// the order in which they are given out.
     ///
-    /// - Returns: `nil` if the peer takes no more streams now, or the session is over.
+    /// - Returns: `nil` if the peer takes no more streams now, or the session is over or drains.
     public func reserve(for request: Request, onEvent: @escaping @Sendable (StreamEvent) -> Void) -> StreamID? {
-        guard !isOver, let stream = streams.open(request) else { return nil }
+        guard !isOver, drainDeadline == nil, let stream = streams.open(request) else { return nil }
         handlers[stream] = onEvent
         return stream
     }
