@@ -252,6 +252,21 @@ struct SessionTests {
         }
     }
 
+    @Test("Who gets from an owner that sends nothing is told ERROR(deadline) by the relay, and the owner to stop")
+    func silentOrigin() async throws {
+        try await Cluster.run { cluster in
+            let origin = try await cluster.peer()
+            _ = try await origin.greet()
+            let (asker, lane) = try await cluster.session("fourth")
+            asker.send(.get("outputs", of: "third", deadline: 500, stream: 1))
+            let request = try await origin.frame(RawFrame.get)
+            let error = try await asker.frame(RawFrame.error)
+            #expect(error.code == 6 && error.saidBy == 1 && error.stream == 1)
+            let cancel = try await origin.frame(0x30)
+            #expect(cancel.stream == request.stream && cancel.payload == [0, 6] && !lane.hasFrame)
+        }
+    }
+
     // MARK: Credit
 
     /// Takes lane frames until none comes for a second.

@@ -54,6 +54,17 @@ extension Router {
         options.credit = window
         onward.operation = .get(options)
         forward(onward, to: owner.session, from: asker, stream, transfer: transfer, asked: request)
+        guard routes[routeKey] != nil else { return }
+        routes[routeKey]?.expiry = loop.scheduleTask(in: .milliseconds(Int64(request.deadline))) {
+            self.assumeIsolated { $0.expire(routeKey, request) }
+        }
+    }
+
+    /// The deadline of a GET is for the first frame of it (STR-37); then credit keeps it going.
+    private func expire(_ routeKey: RouteKey, _ request: Request) {
+        guard let route = routes[routeKey], let transfer = route.transfer, !transfer.hasBegun else { return }
+        let message = "work '\(route.owner.peer.work)' has sent nothing of \(request.reference) within the deadline"
+        transfer.giveUp(BatonError(.deadline, message, path: request.path, saidBy: .relay))
     }
 
     /// Refuses a request of one who has too many under way with the same owner.
@@ -164,6 +175,7 @@ extension Router {
 
     func remove(_ routeKey: RouteKey) {
         guard let route = routes.removeValue(forKey: routeKey) else { return }
+        route.expiry?.cancel()
         if let transfer = route.transfer {
             budget.release(transfer.window, of: transfer.holder)
             membership.update(route.owner) { $0.waiting[route.ownerStream] = nil }

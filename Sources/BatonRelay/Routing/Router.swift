@@ -69,6 +69,8 @@ actor Router: LoopActor {
         var wait: HeldRequest?
         /// Who waits for the answer; only of a CALL.
         var caller: Session?
+        /// Ends a GET of which nothing has come.
+        var expiry: Scheduled<Void>?
         /// When the owner's next REPORT may be passed on.
         var nextReport = NIODeadline.uptimeNanoseconds(0)
     }
