@@ -29,7 +29,7 @@ FORMAT_OPTIONS := --configuration .swift-format --recursive --parallel
 SWIFT_FILES := Sources Tests Examples Package.swift
 
 .DEFAULT_GOAL := help
-.PHONY: help demo example example-many test soak build release certs bench lint format interface docs install clean
+.PHONY: help demo example example-many test soak build release certs bench lint format interface checks docs install clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -47,7 +47,7 @@ example-many: release ## The same as a relay, two works and a flow: processes wi
 	@Scripts/example $(RELEASE_BIN) $(EXAMPLE) --many
 
 test: build ## Run all tests
-	@Scripts/require run
+	@Scripts/require run test
 	$(SWIFT) test --skip-build
 
 soak: build ## Kill processes at random moments and rewrite sources for long (MOMENTS=, SEED=, SECONDS=)
@@ -86,6 +86,10 @@ format: ## Format the Swift sources in place
 
 interface: build ## Record the public interface of the library as it is now
 	@Scripts/interface --write
+
+checks: ## Write which vector or case checks which rule of the protocol, Protocol/CHECKS.md
+	@Scripts/require test
+	@Protocol/checks.py --write
 
 docs: build ## Make the documentation of the library, .build/docs; warnings are errors
 	@Scripts/documentation

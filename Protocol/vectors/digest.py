@@ -69,4 +69,12 @@ def vectors():
         "checkpoints": named({b"epoch=9.ckpt": file(b"weights of epoch 9\n", 0o640), b"last.ckpt": link(b"epoch=9.ckpt"),
                               b"metrics.json": file(b'{"loss": 0.25}\n', 0o640)}),
     }
-    return [{"name": name, "tree": to_json(tree), "digest": digest(tree).hexdigest()} for name, tree in trees.items()]
+    return [{"name": name, "tree": to_json(tree), "digest": digest(tree).hexdigest(), "rules": [rule_of(tree)]}
+            for name, tree in trees.items()]
+
+
+def rule_of(tree):
+    if tree["kind"] != "directory":
+        return {"file": "DIG-1", "symlink": "DIG-2"}[tree["kind"]]
+    kinds = {child["kind"] for child in tree["children"].values()}
+    return "DIG-4" if not kinds or "other" in kinds else "DIG-3"

@@ -15,6 +15,7 @@ UNKNOWN = [0, 19, 255, 274, 65_535]
 
 
 def vectors():
-    known = [{"code": code, "name": name, "exit": status, "scope": "session" if code >= 256 else "stream"}
+    known = [{"code": code, "name": name, "exit": status, "scope": "session" if code >= 256 else "stream",
+              "rules": ["ERR-2"]}
              for code, name, status in CODES]
-    return known + [{"code": code, "name": None, "exit": 70} for code in UNKNOWN]
+    return known + [{"code": code, "name": None, "exit": 70, "rules": ["ERR-1"]} for code in UNKNOWN]

@@ -2,6 +2,7 @@
 
 from xxhash import xxh3_64_intdigest
 
+from rules import checks, of_value
 from wire import FLAGS, KEPT, LAST, MESSAGES, SESSION, atoms, fields_json, frame, header, payload
 
 U16, U32, U64 = 2**16 - 1, 2**32 - 1, 2**64 - 1
@@ -15,6 +16,8 @@ COMPONENT_255 = b"c" * 255
 DAY = 86_400_000
 LANE_CAP, CONTROL_CAP, OPENING_CAP = 524_304, 65_536, 4_096
 DATA_MAX = 524_288
+# Of the types that a lane carries for a GET: the fewest bytes that a header may announce.
+FEWEST = {"ENTRY": 37, "CHUNK": 17, "SKIPPED": 4, "END": 24, "AGAIN": 2, "KEEP": 3, "SOURCE": 8, "ERROR": 7}
 
 
 def connection_of(message):
@@ -25,24 +28,26 @@ def stream_of(message):
     return 0 if message in SESSION else 7
 
 
-def valid(name, message, fields, flags=0, tail=b"", connection=None, stream=None, **more):
+def valid(name, message, fields, flags=0, tail=b"", connection=None, stream=None, rules=None):
     stream = stream_of(message) if stream is None else stream
     vector = {"name": name, "connection": connection or connection_of(message),
               "hex": frame(message, stream, fields, flags, tail).hex(), "type": message, "flags": flags,
               "stream": stream, "fields": fields_json(message, fields)}
     if tail:
         vector["encode"] = False
-    return vector | more
+    return checks(rules, [vector])[0] if rules else vector
 
 
-def refused(name, message, fields, error="malformed", flags=0, connection=None, stream=None):
+def refused(name, message, fields, error="malformed", flags=0, connection=None, stream=None, rules=None):
     stream = stream_of(message) if stream is None else stream
-    return {"name": name, "connection": connection or connection_of(message),
-            "hex": frame(message, stream, fields, flags).hex(), "error": error}
+    vector = {"name": name, "connection": connection or connection_of(message),
+              "hex": frame(message, stream, fields, flags).hex(), "error": error}
+    return checks(rules, [vector])[0] if rules else vector
 
 
-def raw(name, data, error, connection="control", **more):
-    return {"name": name, "connection": connection, "hex": data.hex(), "error": error} | more
+def raw(name, data, error, connection="control", rules=None, **more):
+    vector = {"name": name, "connection": connection, "hex": data.hex(), "error": error} | more
+    return checks(rules, [vector])[0] if rules else vector
 
 
 def cuts(message, fields, flags=0):
@@ -54,8 +59,10 @@ def cuts(message, fields, flags=0):
         offset += len(piece)
     body = payload(message, fields)
     code = MESSAGES[message][0]
+    fewest = FEWEST.get(message, 0) if connection_of(message) == "lane" else 0
     return [raw(f"{message} cut short after {n} of {len(body)} bytes",
-                header(n, code, flags, 0, stream_of(message)) + body[:n], "malformed", connection_of(message))
+                header(n, code, flags, 0, stream_of(message)) + body[:n], "malformed", connection_of(message),
+                "FRM-19" if n < fewest else "FRM-12")
             for n in sorted(places) if n < (16 + 512 if message == "CHUNK" else len(body))]
 
 
@@ -63,17 +70,19 @@ def grown(message, fields, flags=0):
     # In an ERROR a byte comes before them, which says that it is not uncovered.
     known = b"\x00" if message == "ERROR" else b""
     return [valid(f"{message} with {len(tail)} bytes of a later version after its fields", message, fields, flags,
-                  known + tail)
+                  known + tail, rules="FRM-13 GRO-2")
             for tail in (b"\x00", b"\xff\x00later\xfe")]
 
 
 def changed(message, fields, field, values, error="malformed", flags=0, what=None):
-    return [refused(f"{message} with {what or field} {shown(value)}", message, fields | {field: value}, error, flags)
+    return [refused(f"{message} with {what or field} {shown(value)}", message, fields | {field: value}, error, flags,
+                    rules=of_value(message, field, value, refused=True))
             for value in values]
 
 
 def accepted(message, fields, field, values, flags=0):
-    return [valid(f"{message} with {field} {shown(value)}", message, fields | {field: value}, flags)
+    return [valid(f"{message} with {field} {shown(value)}", message, fields | {field: value}, flags,
+                  rules=of_value(message, field, value))
             for value in values]
 
 
@@ -99,28 +108,29 @@ BAD_MODES, BAD_NANOSECONDS = [0o1000, 0o4755, U16], [1_000_000_000, U32]
 
 def framing():
     ping = {"opaque": 0x0102030405060708}
-    vectors = [valid("a header and a payload, field by field", "PING", ping)]
+    vectors = [valid("a header and a payload, field by field", "PING", ping, rules="FRM-1 FRM-2 FRM-4")]
     body = payload("PING", ping)
     for connection in ("control", "local", "lane"):
-        vectors.append(valid(f"PING is at home on {connection}", "PING", ping, connection=connection))
+        vectors.append(valid(f"PING is at home on {connection}", "PING", ping, connection=connection, rules="FRM-9"))
     for reserved in (1, 0x00FF, 0x8000, U16):
-        vectors.append(raw(f"reserved is {reserved:#06x}", header(8, 6, 0, reserved) + body, "malformed"))
+        vectors.append(raw(f"reserved is {reserved:#06x}", header(8, 6, 0, reserved) + body, "malformed", rules="FRM-7"))
     known = {code for code, _, _ in MESSAGES.values()}
     for code in (0x00, 0x09, 0x0F, 0x1C, 0x1F, 0x23, 0x25, 0x2C, 0x2E, 0x34, 0x3F, 0x47, 0x7F, 0x80, 0xFF):
         assert code not in known
         for connection in ("control", "local", "lane"):
-            vectors.append(raw(f"unknown type {code:#04x} on {connection}", header(0, code), "unknownType", connection))
-    vectors.append(raw("unknown type, refused from the header alone", header(100, 0x7F, 0, 0, 3), "unknownType"))
+            vectors.append(raw(f"unknown type {code:#04x} on {connection}", header(0, code), "unknownType", connection, "FRM-6"))
+    vectors.append(raw("unknown type, refused from the header alone", header(100, 0x7F, 0, 0, 3), "unknownType",
+                       rules="FRM-6 FRM-11"))
 
     caps = {"control": CONTROL_CAP, "local": CONTROL_CAP, "lane": LANE_CAP}
     for connection, cap in caps.items():
         tail = {"byte": "00", "count": cap - 8}
         vectors.append({"name": f"a payload as long as {connection} takes", "connection": connection,
                         "hex": (header(cap, 6) + body).hex(), "fill": tail, "type": "PING", "flags": 0, "stream": 0,
-                        "fields": fields_json("PING", ping), "encode": False})
+                        "fields": fields_json("PING", ping), "encode": False, "rules": ["FRM-5", "LIM-1"]})
         for length in (cap + 1, 2**31 - 1, 2**31, U32):
             vectors.append(raw(f"length {length} on {connection}, refused from the header alone", header(length, 6),
-                               "frameTooLarge", connection))
+                               "frameTooLarge", connection, "FRM-5 FRM-11 LIM-1"))
     hello = BASE["HELLO"]
     opening = {"control": ("HELLO", hello), "local": ("HELLO", hello), "lane": ("JOIN", BASE["JOIN"])}
     for connection, (message, fields) in opening.items():
@@ -129,23 +139,25 @@ def framing():
         vectors.append({"name": f"{message} as long as an opening {connection} takes", "connection": connection,
                         "opening": True, "hex": (header(OPENING_CAP, code) + start).hex(),
                         "fill": {"byte": "ff", "count": OPENING_CAP - len(start)}, "type": message, "flags": 0,
-                        "stream": 0, "fields": fields_json(message, fields), "encode": False})
+                        "stream": 0, "fields": fields_json(message, fields), "encode": False,
+                        "rules": ["FRM-5", "LIM-1"]})
         vectors.append(raw(f"{message} of 4,097 bytes on an opening {connection}", header(OPENING_CAP + 1, code),
-                           "frameTooLarge", connection, opening=True))
+                           "frameTooLarge", connection, "FRM-5 FRM-11 LIM-1", opening=True))
 
     for message, (code, connections, _) in MESSAGES.items():
         defined = FLAGS.get(message, 0)
         for flags in (0x01, 0x02, 0x04, 0x80):
             if flags & ~defined:
-                vectors.append(refused(f"{message} with flags {flags:#04x}", message, BASE[message], flags=flags))
+                vectors.append(refused(f"{message} with flags {flags:#04x}", message, BASE[message], flags=flags, rules="FRM-8"))
         for connection in ("control", "local", "lane"):
             if connection not in connections.split():
                 vectors.append(refused(f"{message} on {connection}", message, BASE[message], "wrongConnection",
-                                       connection=connection))
+                                       connection=connection, rules="FRM-9"))
         wrong = 1 if message in SESSION else 0
-        vectors.append(refused(f"{message} on stream {wrong}", message, BASE[message], "badStream", stream=wrong))
+        vectors.append(refused(f"{message} on stream {wrong}", message, BASE[message], "badStream", stream=wrong,
+                               rules="FRM-10"))
     for stream in (1, 2, 2**31, U32):
-        vectors.append(valid(f"stream {stream}", "ECHO", BASE["ECHO"], stream=stream))
+        vectors.append(valid(f"stream {stream}", "ECHO", BASE["ECHO"], stream=stream, rules="FRM-1 FRM-10"))
     return vectors
 
 
@@ -245,27 +257,31 @@ def session():
     vectors = every("HELLO", "WELCOME", "JOIN", "JOINED", "TICKET", "PING", "PONG", "GOAWAY")
     vectors += [
         valid("HELLO, minimal: numbers are carried as sent and clamped by the session", "HELLO",
-              {"version": 0, "capabilities": 0, "max_streams": 0, "keepalive": 0, "software": ""}),
+              {"version": 0, "capabilities": 0, "max_streams": 0, "keepalive": 0, "software": ""}, rules="FRM-3"),
         valid("HELLO, maximal", "HELLO", {"version": U16, "capabilities": U64, "max_streams": U16, "keepalive": U32,
                                           "software": "s" * 64}),
-        valid("HELLO with software that is not ASCII", "HELLO", base["HELLO"] | {"software": "b\u00e2ton \U0001f3c3"}),
-        valid("HELLO over the Unix socket", "HELLO", base["HELLO"], connection="local"),
+        valid("HELLO with software that is not ASCII", "HELLO", base["HELLO"] | {"software": "b\u00e2ton \U0001f3c3"},
+              rules="FRM-2 FRM-16"),
+        valid("HELLO over the Unix socket", "HELLO", base["HELLO"], connection="local", rules="FRM-9"),
         valid("WELCOME, minimal", "WELCOME",
               {"version": 0, "capabilities": 0, "session": 0, "max_streams": 0, "keepalive": 0, "window": 0, "app": "a",
-               "work": "b", "ticket": b"", "software": ""}),
+               "work": "b", "ticket": b"", "software": ""}, rules="FRM-3"),
         valid("WELCOME, maximal", "WELCOME",
               {"version": U16, "capabilities": U64, "session": U64, "max_streams": U16, "keepalive": U32, "window": U32,
                "app": NAME_128, "work": NAME_128, "ticket": b"\xff" * 32, "software": "s" * 64}),
         valid("WELCOME over the Unix socket: no window, no ticket", "WELCOME",
-              base["WELCOME"] | {"window": 0, "ticket": b"", "software": "baton-agent 0.1.0"}, connection="local"),
-        valid("GOAWAY, minimal", "GOAWAY", {"code": 0, "last_stream": 0, "reconnect_ms": 0, "message": ""}),
+              base["WELCOME"] | {"window": 0, "ticket": b"", "software": "baton-agent 0.1.0"}, connection="local",
+              rules="FRM-9"),
+        valid("GOAWAY, minimal", "GOAWAY", {"code": 0, "last_stream": 0, "reconnect_ms": 0, "message": ""}, rules="FRM-3"),
         valid("GOAWAY, maximal", "GOAWAY", {"code": U16, "last_stream": U32, "reconnect_ms": U32, "message": "m" * 1024}),
         valid("GOAWAY that replaces: do not come back", "GOAWAY",
               {"code": 271, "last_stream": 0, "reconnect_ms": U32, "message": "a newer session of this work has begun"}),
     ]
     for connection in ("local", "lane"):
-        vectors.append(valid(f"GOAWAY on {connection}", "GOAWAY", base["GOAWAY"] | {"last_stream": 0}, connection=connection))
-    vectors += accepted("JOINED", base["JOINED"], "lane", [255])
+        vectors.append(valid(f"GOAWAY on {connection}", "GOAWAY", base["GOAWAY"] | {"last_stream": 0}, connection=connection,
+                             rules="FRM-9"))
+    vectors += accepted("JOINED", base["JOINED"], "lane", [0, 7])
+    vectors += changed("JOINED", base["JOINED"], "lane", [8, 255])
     vectors += accepted("JOIN", base["JOIN"], "version", [0, 2, U16])
     for message in ("PING", "PONG"):
         vectors += accepted(message, base[message], "opaque", [0, U64])
@@ -288,8 +304,8 @@ def streams():
     vectors += [
         valid("ERROR, minimal", "ERROR", {"code": 0, "said_by": "local", "path": b"", "message": ""}),
         valid("ERROR, maximal", "ERROR", {"code": U16, "said_by": "owner", "path": PATH_4096, "message": "m" * 1024}),
-        valid("ERROR on a lane, after an entry", "ERROR", error | {"code": 7}, connection="lane"),
-        valid("ERROR over the Unix socket", "ERROR", error, connection="local"),
+        valid("ERROR on a lane, after an entry", "ERROR", error | {"code": 7}, connection="lane", rules="FRM-9"),
+        valid("ERROR over the Unix socket", "ERROR", error, connection="local", rules="FRM-9"),
     ]
     vectors += accepted("ERROR", error, "said_by", ["local", "relay", "owner"])
     vectors += accepted("ERROR", error, "code", [1, 17, 18, 255, 256, 273, 40_000])
@@ -299,23 +315,23 @@ def streams():
     vectors += changed("ERROR", error, "message", BAD_TEXT + ["m" * 1025])
     vectors += uncovered()
     vectors += accepted("CANCEL", BASE["CANCEL"], "code", [0, 6, 17, U16])
-    vectors.append(valid("CANCEL over the Unix socket", "CANCEL", BASE["CANCEL"], connection="local"))
+    vectors.append(valid("CANCEL over the Unix socket", "CANCEL", BASE["CANCEL"], connection="local",
+                         rules="FRM-9"))
     return vectors
 
 
 def uncovered():
     error = BASE["ERROR"] | {"uncovered": True}
-    explicit = valid("ERROR that says that it is covered", "ERROR", BASE["ERROR"], tail=b"\x00")
     vectors = [
         valid("ERROR of a path that nothing covers", "ERROR", error),
         valid("ERROR of a path that is not declared, and that nothing covers", "ERROR", error | {"code": 4}),
         valid("ERROR of a path that nothing covers, with bytes of a later version", "ERROR", error, tail=b"\xff\x00"),
-        explicit,
+        valid("ERROR that says that it is covered", "ERROR", BASE["ERROR"], tail=b"\x00"),
     ]
     vectors += changed("ERROR", error, "uncovered", [2, 255])
-    vectors += changed("ERROR", error, "code", [0, 1, 5, 11, 256, U16], what="uncovered 1 and code")
-    vectors += changed("ERROR", error, "said_by", ["local", "relay"], what="uncovered 1 and said_by")
-    return vectors
+    vectors += [refused(f"ERROR with uncovered 1 and {field} {shown(value)}", "ERROR", error | {field: value})
+                for field, values in (("code", [0, 1, 5, 11, 256, U16]), ("said_by", ["local", "relay"])) for value in values]
+    return checks("ERR-8", vectors)
 
 
 def operations():
@@ -325,7 +341,8 @@ def operations():
     for message in requests:
         fields = BASE[message]
         vectors += accepted(message, fields, "deadline_ms", [0, DAY])
-        longer = valid(f"{message} with a deadline that is cut to a day", message, fields | {"deadline_ms": U32})
+        longer = valid(f"{message} with a deadline that is cut to a day", message, fields | {"deadline_ms": U32},
+                       rules="STR-25 LIM-1")
         vectors.append(longer | {"fields": longer["fields"] | {"deadline_ms": DAY}, "encode": False})
         if "origin" in fields:
             vectors += accepted(message, fields, "origin", [""] + GOOD_NAMES)
@@ -334,7 +351,7 @@ def operations():
             vectors += accepted(message, fields, "path", GOOD_PATHS)
             vectors += changed(message, fields, "path", BAD_PATHS)
         if "local" in MESSAGES[message][1] and "control" in MESSAGES[message][1]:
-            vectors.append(valid(f"{message} over the Unix socket", message, fields, connection="local"))
+            vectors.append(valid(f"{message} over the Unix socket", message, fields, connection="local", rules="FRM-9"))
     vectors += accepted("STAT", BASE["STAT"], "options", [0, 1])
     vectors += changed("STAT", BASE["STAT"], "options", [0x02, 0x80, 0xFF])
     vectors += accepted("FETCH", BASE["FETCH"], "options", [0, 1, 2, 4, 8, 16, 31])
@@ -342,7 +359,8 @@ def operations():
     vectors += accepted("FETCH", BASE["FETCH"], "wait_ms", [1, DAY])
     vectors += accepted("FETCH", BASE["FETCH"], "stall_ms", [1_000, DAY])
     for field, value, used in (("wait_ms", U32, DAY), ("stall_ms", U32, DAY), ("stall_ms", 0, 1_000)):
-        clamped = valid(f"FETCH with {field} {value}, which is clamped", "FETCH", BASE["FETCH"] | {field: value})
+        clamped = valid(f"FETCH with {field} {value}, which is clamped", "FETCH", BASE["FETCH"] | {field: value},
+                        rules="LIM-1")
         vectors.append(clamped | {"fields": clamped["fields"] | {field: used}, "encode": False})
     vectors += accepted("FETCH", BASE["FETCH"], "destination", [b"", b"/", b"/a", ABSOLUTE_4096])
     vectors += changed("FETCH", BASE["FETCH"], "destination",
@@ -354,8 +372,8 @@ def operations():
     vectors += accepted("GET", BASE["GET"], "credit", [1_048_576, U64])
     vectors += changed("GET", BASE["GET"], "credit", [0, 1, 1_048_575])
     resumed = BASE["GET"] | {"options": 2, "entries": 3, "digest": 0x0102030405060708}
-    vectors += [
-        valid("GET that asks for attributes", "GET", BASE["GET"] | {"options": 1}),
+    vectors.append(valid("GET that asks for attributes", "GET", BASE["GET"] | {"options": 1}))
+    vectors += checks("OPS-28", [
         valid("GET that resumes after a complete entry", "GET", resumed),
         valid("GET that resumes in a file", "GET", resumed | {"options": 7, "offset": 524_288}),
         valid("GET that resumes at the start of a file", "GET", resumed | {"options": 6}),
@@ -366,7 +384,7 @@ def operations():
         refused("GET with entries and nothing to resume", "GET", BASE["GET"] | {"entries": 1}),
         refused("GET with an offset and nothing to resume", "GET", BASE["GET"] | {"offset": 1}),
         refused("GET with a digest and nothing to resume", "GET", BASE["GET"] | {"digest": 1}),
-    ]
+    ])
     vectors += changed("GET", BASE["GET"], "options", [0x20, 0x80, 0xFF])
     vectors += stored_gets(resumed) + persists() + artifacts()
 
@@ -378,10 +396,11 @@ def operations():
         vectors += changed(message, stored, "source", [2, 255])
         vectors += accepted(message, stored, "generation", [1, U64])
         vectors += changed(message, stored, "generation", [0])
-        vectors.append(refused(f"{message} that is stored and names no generation", message, live | {"source": "stored"}))
+        vectors.append(refused(f"{message} that is stored and names no generation", message, live | {"source": "stored"},
+                               rules="OPS-44"))
         whole = payload(message, stored)
         vectors.append(raw(f"{message} whose generation is cut short", header(len(whole) - 1, MESSAGES[message][0], 0, 0, 7)
-                           + whole[:-1], "malformed", connection_of(message)))
+                           + whole[:-1], "malformed", connection_of(message), "FRM-12 OPS-44"))
     for message, field in (("EXISTS_REPLY", "exists"), ("LIST_REPLY", "more"), ("SHARE_REPLY", "exists"),
                            ("FETCH_REPLY", "atomic")):
         vectors += accepted(message, BASE[message], field, [False, True])
@@ -439,13 +458,13 @@ def stored_gets(resumed):
         valid("GET from the store only", "GET", get | {"options": 16}),
         valid("GET from the store only that resumes in a file, with attributes", "GET",
               resumed | {"options": 23, "offset": 524_288}),
-        refused("GET of a relay without the base that it announces", "GET", get | {"options": 8}),
+        refused("GET of a relay without the base that it announces", "GET", get | {"options": 8}, rules="FRM-12"),
         refused("GET with a base, and from the store only", "GET", get | {"options": 24, "base": STAMP}),
         refused("GET with no base, and from the store only", "GET", get | {"options": 24, "base": 0}),
     ]
     body = payload("GET", get | {"options": 8, "base": STAMP})[:-1]
-    vectors.append(raw("GET whose base is cut short", header(len(body), 0x13, 0, 0, 7) + body, "malformed"))
-    return vectors
+    vectors.append(raw("GET whose base is cut short", header(len(body), 0x13, 0, 0, 7) + body, "malformed", rules="FRM-12"))
+    return checks("OPS-28", vectors)
 
 
 def persists():
@@ -456,10 +475,10 @@ def persists():
         valid("PERSIST of all declared paths of the responder", "PERSIST", every_path | {"origin": ""}, connection="local"),
         refused("PERSIST of all declared paths that names one", "PERSIST", persist | {"options": 1}, connection="local"),
     ]
-    vectors += changed("PERSIST", every_path, "options", [0x02, 0x03, 0x80, 0xFF])
+    vectors = checks("OPS-48", vectors + changed("PERSIST", every_path, "options", [0x02, 0x03, 0x80, 0xFF]))
 
-    def reply(name, *receipts, check=valid):
-        return check(f"PERSIST_REPLY {name}", "PERSIST_REPLY", {"receipts": list(receipts)})
+    def reply(name, *receipts, check=valid, rules="OPS-51"):
+        return check(f"PERSIST_REPLY {name}", "PERSIST_REPLY", {"receipts": list(receipts)}, rules=rules)
 
     unchanged = RECEIPT | {"outcome": "unchanged", "sent": 0}
     vectors += [
@@ -481,14 +500,16 @@ def persists():
             vectors.append(reply(f"with outcome {name} and {field} 0", receipt | {field: 0}, check=refused))
         for digest in (b"", b"d", b"d" * 31, b"d" * 33, b"d" * 64):
             vectors.append(reply(f"with outcome {name} and digest {shown(digest)}", receipt | {"digest": digest},
-                                 check=refused))
+                                 check=refused, rules="OPS-51 LIM-1"))
     for outcome in (0, 4, 255):
         for name, receipt in (("numbers", RECEIPT), ("none", MISSING)):
-            vectors.append(reply(f"with outcome {outcome} and {name}", receipt | {"outcome": outcome}, check=refused))
+            vectors.append(reply(f"with outcome {outcome} and {name}", receipt | {"outcome": outcome}, check=refused,
+                                 rules="FRM-14"))
     for path in GOOD_PATHS:
-        vectors.append(reply(f"with path {shown(path)}", RECEIPT | {"path": path}))
+        vectors.append(reply(f"with path {shown(path)}", RECEIPT | {"path": path}, rules="NAM-3"))
     for path in BAD_PATHS:
-        vectors.append(reply(f"with path {shown(path)}", RECEIPT | {"path": path}, check=refused))
+        vectors.append(reply(f"with path {shown(path)}", RECEIPT | {"path": path}, check=refused,
+                             rules=of_value("PERSIST", "path", path, refused=True)))
     return vectors + cheating_counts("PERSIST_REPLY", {"receipts": [RECEIPT]}, 0)
 
 
@@ -504,23 +525,23 @@ def artifacts():
             valid(f"ARTIFACTS that would {action} without a path", "ARTIFACTS", asked | {"path": b""}),
         ]
         check = valid if action in ("list", "verify") else refused
-        vectors += [
+        vectors += checks("OPS-55", [
             check(f"ARTIFACTS that would {action} the next page", "ARTIFACTS", asked | next_page),
             check(f"ARTIFACTS that would {action} the page after the root directory", "ARTIFACTS",
                   asked | {"after_generation": U64}),
             refused(f"ARTIFACTS that would {action} after a path and no generation", "ARTIFACTS",
                     asked | {"after_path": b"a"}),
-        ]
+        ])
     vectors += accepted("ARTIFACTS", query | next_page, "after_path", GOOD_PATHS)
     vectors += changed("ARTIFACTS", query | next_page, "after_path", BAD_PATHS)
 
-    def reply(name, *items, more=False, check=valid):
-        return check(f"ARTIFACTS_REPLY {name}", "ARTIFACTS_REPLY", {"more": more, "items": list(items)})
+    def reply(name, *items, more=False, check=valid, rules=None):
+        return check(f"ARTIFACTS_REPLY {name}", "ARTIFACTS_REPLY", {"more": more, "items": list(items)}, rules=rules)
 
     def item(**fields):
         return ARTIFACT | fields
 
-    vectors += [
+    vectors += checks("OPS-54", [
         reply("of nothing"),
         reply("with more to come", ARTIFACT, more=True),
         reply("that says there is more and carries nothing", more=True, check=refused),
@@ -537,15 +558,18 @@ def artifacts():
         reply("with paths that fall", item(path=b"b", generation=1), item(path=b"a", generation=2), check=refused),
         reply("in the order of trees", item(path=b"a/z"), item(path=b"a b"), check=refused),
         reply("with a longer path before its prefix", item(path=b"ab"), item(path=b"a"), check=refused),
-        reply("with generation 0", item(generation=0), check=refused),
-    ]
-    vectors += [reply(f"with state {state}", item(state=state)) for state in range(8)]
-    vectors += [reply(f"with state {state}", item(state=state), check=refused) for state in (8, 0x80, 0xFF)]
-    vectors += [reply(f"with digest {shown(digest)}", item(digest=digest), check=refused)
+        reply("with generation 0", item(generation=0), check=refused, rules="FRM-14 LIM-1"),
+    ])
+    vectors += [reply(f"with state {state}", item(state=state), rules="FRM-14") for state in range(8)]
+    vectors += [reply(f"with state {state}", item(state=state), check=refused, rules="FRM-14") for state in (8, 0x80, 0xFF)]
+    vectors += [reply(f"with digest {shown(digest)}", item(digest=digest), check=refused, rules="FRM-14 LIM-1")
                 for digest in (b"", b"d", b"d" * 31, b"d" * 33, b"d" * 64)]
-    vectors += [reply(f"with created_ns {nanoseconds}", item(created_ns=nanoseconds), check=refused)
+    vectors += [reply(f"with created_ns {nanoseconds}", item(created_ns=nanoseconds), check=refused,
+                      rules="OPS-25 LIM-1")
                 for nanoseconds in BAD_NANOSECONDS]
-    vectors += [reply(f"with path {shown(path)}", item(path=path), check=refused) for path in BAD_PATHS]
+    vectors += [reply(f"with path {shown(path)}", item(path=path), check=refused,
+                      rules=of_value("ARTIFACTS", "path", path, refused=True))
+                for path in BAD_PATHS]
     vectors += changed("ARTIFACTS_REPLY", BASE["ARTIFACTS_REPLY"], "more", [2, 255])
     return vectors + cheating_counts("ARTIFACTS_REPLY", {"more": False, "items": [ARTIFACT]}, 1)
 
@@ -556,48 +580,51 @@ def cheating_counts(message, fields, offset):
     for count in (2, U16):
         cheat = body[:offset] + count.to_bytes(2, "big") + body[offset + 2:]
         vectors.append(raw(f"{message} with count {count} and one of them",
-                           header(len(cheat), MESSAGES[message][0], 0, 0, 7) + cheat, "malformed"))
+                           header(len(cheat), MESSAGES[message][0], 0, 0, 7) + cheat, "malformed",
+                           rules="FRM-12 FRM-18"))
     return vectors
 
 
 def list_replies():
-    def reply(name, *entries, more=False, check=valid):
+    def reply(name, *entries, more=False, check=valid, rules=None):
         fields = {"source": "live", "more": more, "entries": list(entries)}
-        return check(f"LIST_REPLY {name}", "LIST_REPLY", fields)
+        return check(f"LIST_REPLY {name}", "LIST_REPLY", fields, rules=rules)
 
     def item(**fields):
         return ITEM | fields
 
     vectors = [
         reply("of an empty directory"),
-        reply("of a path that is no directory", item(name=b"")),
+        reply("of a path that is no directory", item(name=b""), rules="OPS-11"),
         reply("of every kind", *(item(kind=kind, size=9 if kind == "file" else 0, name=kind.encode())
-                                 for kind in ("directory", "file", "other", "symlink"))),
+                                 for kind in ("directory", "file", "other", "symlink")), rules="OPS-25"),
         reply("with boundary values", item(name=b"\x01", mode=0, size=0, mtime_s=I64_MIN, mtime_ns=0),
               item(name=COMPONENT_255, mode=0o777, size=U64, mtime_s=I64_MAX, mtime_ns=999_999_999)),
-        reply("in bytewise order", *(item(name=name) for name in (b"A", b"B", b"a", b"a ", b"a.", b"aa", b"b", b"\xff"))),
-        reply("that says there is more and carries nothing", more=True, check=refused),
-        reply("with an empty name among others", item(name=b""), item(name=b"a"), check=refused),
-        reply("with an empty name and more to come", item(name=b""), more=True, check=refused),
-        reply("with a name twice", item(name=b"a"), item(name=b"a"), check=refused),
-        reply("with names that fall", item(name=b"b"), item(name=b"a"), check=refused),
-        reply("with a longer name before its prefix", item(name=b"ab"), item(name=b"a"), check=refused),
+        reply("in bytewise order", *(item(name=name) for name in (b"A", b"B", b"a", b"a ", b"a.", b"aa", b"b", b"\xff")),
+              rules="OPS-10"),
+        reply("that says there is more and carries nothing", more=True, check=refused, rules="OPS-12"),
+        reply("with an empty name among others", item(name=b""), item(name=b"a"), check=refused, rules="OPS-11"),
+        reply("with an empty name and more to come", item(name=b""), more=True, check=refused, rules="OPS-11"),
+        reply("with a name twice", item(name=b"a"), item(name=b"a"), check=refused, rules="OPS-10"),
+        reply("with names that fall", item(name=b"b"), item(name=b"a"), check=refused, rules="OPS-10"),
+        reply("with a longer name before its prefix", item(name=b"ab"), item(name=b"a"), check=refused, rules="OPS-10"),
     ]
     for name in (b".", b"..", b"a/b", b"/", b"a\x00", b"c" * 256):
-        vectors.append(reply(f"with name {shown(name)}", item(name=name), check=refused))
+        vectors.append(reply(f"with name {shown(name)}", item(name=name), check=refused, rules="NAM-2 NAM-5"))
     for kind in (0, 5, 6, 255):
-        vectors.append(reply(f"with kind {kind}", item(kind=kind, size=0), check=refused))
+        vectors.append(reply(f"with kind {kind}", item(kind=kind, size=0), check=refused, rules="FRM-14"))
     for kind in ("directory", "symlink", "other"):
-        vectors.append(reply(f"with a size for kind {kind}", item(kind=kind, size=1), check=refused))
+        vectors.append(reply(f"with a size for kind {kind}", item(kind=kind, size=1), check=refused, rules="OPS-25"))
     for mode in BAD_MODES:
-        vectors.append(reply(f"with mode {mode}", item(mode=mode), check=refused))
+        vectors.append(reply(f"with mode {mode}", item(mode=mode), check=refused, rules="OPS-25 LIM-1"))
     for nanoseconds in BAD_NANOSECONDS:
-        vectors.append(reply(f"with mtime_ns {nanoseconds}", item(mtime_ns=nanoseconds), check=refused))
+        vectors.append(reply(f"with mtime_ns {nanoseconds}", item(mtime_ns=nanoseconds), check=refused,
+                             rules="OPS-25 LIM-1"))
     body = payload("LIST_REPLY", {"source": "live", "more": False, "entries": [ITEM]})
     for count in (2, U16):
         cheat = body[:2] + count.to_bytes(2, "big") + body[4:]
         vectors.append(raw(f"LIST_REPLY with count {count} and one entry",
-                           header(len(cheat), 0x22, 0, 0, 7) + cheat, "malformed"))
+                           header(len(cheat), 0x22, 0, 0, 7) + cheat, "malformed", rules="FRM-12 FRM-18"))
     return vectors
 
 
@@ -611,16 +638,16 @@ def fetch_replies():
               {"kind": "symlink", "source": "stored", "atomic": True, "bytes": U64, "files": U64, "resumed": U64,
                "destination": ABSOLUTE_4096, "skipped": U64, "listed": [{"reason": U16, "path": PATH_4096}],
                "generation": U64}),
-        valid("FETCH_REPLY that lists fewer than were skipped", "FETCH_REPLY", reply | {"skipped": 1_000_000}),
+        valid("FETCH_REPLY that lists fewer than were skipped", "FETCH_REPLY", reply | {"skipped": 1_000_000}, rules="OPS-20"),
         valid("FETCH_REPLY with a reason this version does not know", "FETCH_REPLY",
-              reply | {"listed": [{"reason": 900, "path": b"odd"}]}),
-        refused("FETCH_REPLY that lists more than were skipped", "FETCH_REPLY", reply | {"skipped": 1}),
+              reply | {"listed": [{"reason": 900, "path": b"odd"}]}, rules="TRE-21"),
+        refused("FETCH_REPLY that lists more than were skipped", "FETCH_REPLY", reply | {"skipped": 1}, rules="OPS-20"),
     ]
     vectors += changed("FETCH_REPLY", reply, "kind", [0, 4, 5, 255])
     vectors += changed("FETCH_REPLY", reply, "destination", [b"", b"a", b"/a/", b"//", b"/..", b"/a\x00"])
     for path in [b""] + BAD_TREE_PATHS:
         vectors.append(refused(f"FETCH_REPLY with a skipped path {shown(path)}", "FETCH_REPLY",
-                               reply | {"listed": [{"reason": 1, "path": path}]}))
+                               reply | {"listed": [{"reason": 1, "path": path}]}, rules="TRE-2 NAM-4 NAM-5"))
     return vectors
 
 
@@ -637,8 +664,8 @@ def trees():
     vectors += [
         valid("ENTRY of the top directory", "ENTRY", directory),
         valid("ENTRY of a symbolic link", "ENTRY", link),
-        valid("ENTRY of an empty file", "ENTRY", empty, LAST),
-        valid("ENTRY of a file that is one hole", "ENTRY", file | {"size": 2**40}, LAST),
+        valid("ENTRY of an empty file", "ENTRY", empty, LAST, rules="TRE-6"),
+        valid("ENTRY of a file that is one hole", "ENTRY", file | {"size": 2**40}, LAST, rules="TRE-13"),
         valid("ENTRY, minimal", "ENTRY", {"kind": "file", "mode": 0, "size": 0, "mtime_s": 0, "mtime_ns": 0, "path": b"",
                                           "version": 0, "target": b"", "attributes": []}, LAST),
         valid("ENTRY of a file, maximal", "ENTRY",
@@ -647,13 +674,13 @@ def trees():
         valid("ENTRY of a link, maximal", "ENTRY",
               {"kind": "symlink", "mode": 0o777, "size": 0, "mtime_s": I64_MIN, "mtime_ns": 999_999_999,
                "version": U64, "path": PATH_4096, "target": b"t" * 4095, "attributes": []}),
-        refused("ENTRY of an empty file without LAST", "ENTRY", empty),
-        refused("ENTRY of a directory with LAST", "ENTRY", directory, flags=LAST),
-        refused("ENTRY of a link with LAST", "ENTRY", link, flags=LAST),
-        refused("ENTRY of a directory with a size", "ENTRY", directory | {"size": 4096}),
-        refused("ENTRY of a link with a size", "ENTRY", link | {"size": 12}),
-        refused("ENTRY of a file with a target", "ENTRY", file | {"target": b"x"}),
-        refused("ENTRY of a directory with a target", "ENTRY", directory | {"target": b"x"}),
+        refused("ENTRY of an empty file without LAST", "ENTRY", empty, rules="TRE-6"),
+        refused("ENTRY of a directory with LAST", "ENTRY", directory, flags=LAST, rules="TRE-26"),
+        refused("ENTRY of a link with LAST", "ENTRY", link, flags=LAST, rules="TRE-26"),
+        refused("ENTRY of a directory with a size", "ENTRY", directory | {"size": 4096}, rules="TRE-5"),
+        refused("ENTRY of a link with a size", "ENTRY", link | {"size": 12}, rules="TRE-5"),
+        refused("ENTRY of a file with a target", "ENTRY", file | {"target": b"x"}, rules="TRE-4"),
+        refused("ENTRY of a directory with a target", "ENTRY", directory | {"target": b"x"}, rules="TRE-4"),
     ]
     vectors += accepted("ENTRY", link, "target", [b"/", b"..", b"../../etc/passwd", b"a//b/", b"\xff\n", b"."])
     vectors += changed("ENTRY", link, "target", [b"", b"a\x00b", b"t" * 4096], what="a link's target")
@@ -666,39 +693,40 @@ def trees():
 
     block = b"\xa5" * 512
     vectors += [
-        valid("CHUNK of 512 bytes, the fewest without LAST", "CHUNK", chunk(0, block)),
-        valid("CHUNK of one byte with LAST", "CHUNK", chunk(512, b"\x00"), LAST),
-        valid("CHUNK that ends at the last offset there is", "CHUNK", chunk(U64 - 512, block), LAST),
+        valid("CHUNK of 512 bytes, the fewest without LAST", "CHUNK", chunk(0, block), rules="TRE-7"),
+        valid("CHUNK of one byte with LAST", "CHUNK", chunk(512, b"\x00"), LAST, rules="TRE-7"),
+        valid("CHUNK that ends at the last offset there is", "CHUNK", chunk(U64 - 512, block), LAST, rules="TRE-8"),
         valid("CHUNK with a checksum that is wrong: its bytes are well formed", "CHUNK",
-              chunk(0, block) | {"checksum": 0}),
+              chunk(0, block) | {"checksum": 0}, rules="TRE-1"),
         longest_chunk(),
-        refused("CHUNK of 511 bytes without LAST", "CHUNK", chunk(0, block[1:])),
-        refused("CHUNK of one byte without LAST", "CHUNK", chunk(0, b"x")),
-        refused("CHUNK without data", "CHUNK", chunk(0, b"")),
-        refused("CHUNK without data, with LAST", "CHUNK", chunk(0, b""), flags=LAST),
-        refused("CHUNK that passes the last offset there is", "CHUNK", chunk(U64 - 511, block), flags=LAST),
-        refused("CHUNK at the last offset there is", "CHUNK", chunk(U64, b"x"), flags=LAST),
-        raw("CHUNK with one byte more than 512 KiB", header(LANE_CAP + 1, 0x41, 0, 0, 7), "frameTooLarge", "lane"),
+        refused("CHUNK of 511 bytes without LAST", "CHUNK", chunk(0, block[1:]), rules="TRE-7"),
+        refused("CHUNK of one byte without LAST", "CHUNK", chunk(0, b"x"), rules="TRE-7"),
+        refused("CHUNK without data", "CHUNK", chunk(0, b""), rules="TRE-7 FRM-19"),
+        refused("CHUNK without data, with LAST", "CHUNK", chunk(0, b""), flags=LAST, rules="TRE-7 FRM-19"),
+        refused("CHUNK that passes the last offset there is", "CHUNK", chunk(U64 - 511, block), flags=LAST, rules="TRE-8"),
+        refused("CHUNK at the last offset there is", "CHUNK", chunk(U64, b"x"), flags=LAST, rules="TRE-8 FRM-18"),
+        raw("CHUNK with one byte more than 512 KiB", header(LANE_CAP + 1, 0x41, 0, 0, 7), "frameTooLarge", "lane",
+            "FRM-5 LIM-1"),
     ]
     vectors += accepted("SKIPPED", BASE["SKIPPED"], "reason", [0, 1, 2, 3, 4, 5, U16])
     vectors += accepted("SKIPPED", BASE["SKIPPED"], "path", [path for path in GOOD_TREE_PATHS if path])
-    vectors.append(valid("SKIPPED attributes of the top", "SKIPPED", {"reason": 5, "path": b""}))
+    vectors.append(valid("SKIPPED attributes of the top", "SKIPPED", {"reason": 5, "path": b""}, rules="TRE-2"))
     vectors += changed("SKIPPED", BASE["SKIPPED"], "path", [b""] + BAD_TREE_PATHS)
     vectors += [
-        valid("END, minimal", "END", {"entries": 1, "bytes": 0, "skipped": 0}),
+        valid("END, minimal", "END", {"entries": 1, "bytes": 0, "skipped": 0}, rules="FRM-3"),
         valid("END, maximal", "END", {"entries": U64, "bytes": U64, "skipped": U64}),
     ]
-    vectors += [
+    vectors += checks("TRE-44", [
         valid("ENTRY of a file that the receiver has", "ENTRY", file, LAST | KEPT),
         valid("ENTRY of an empty file that the receiver has", "ENTRY", empty, LAST | KEPT),
         valid("ENTRY of the largest file that the receiver has", "ENTRY", file | {"size": U64}, LAST | KEPT),
         refused("ENTRY of a file that the receiver has, without LAST", "ENTRY", file, flags=KEPT),
         refused("ENTRY of an empty file that the receiver has, without LAST", "ENTRY", empty, flags=KEPT),
-    ]
+    ])
     for kind, entry in (("directory", directory), ("link", link), ("hard link", ENTRY_HARD_LINK)):
         for flags in (KEPT, LAST | KEPT):
             vectors.append(refused(f"ENTRY of a {kind} that the receiver has, with flags {flags:#04x}", "ENTRY", entry,
-                                   flags=flags))
+                                   flags=flags, rules="TRE-26" if flags & LAST else "TRE-44"))
     vectors += accepted("SOURCE", BASE["SOURCE"], "generation", [1, U64])
     vectors += changed("SOURCE", BASE["SOURCE"], "generation", [0])
     vectors += accepted("AGAIN", BASE["AGAIN"], "pass", [0, U16])
@@ -710,11 +738,12 @@ def trees():
 def hard_links():
     link = ENTRY_HARD_LINK
     vectors = [
-        valid("ENTRY of a hard link", "ENTRY", link),
-        valid("ENTRY of a hard link below the file's directory", "ENTRY", link | {"path": b"a/b/c", "target": b"a/b"}),
-        refused("ENTRY of a hard link with LAST", "ENTRY", link, flags=LAST),
-        refused("ENTRY of a hard link with a size", "ENTRY", link | {"size": 1}),
-        refused("ENTRY of a hard link that is the top", "ENTRY", link | {"path": b""}),
+        valid("ENTRY of a hard link", "ENTRY", link, rules="TRE-4"),
+        valid("ENTRY of a hard link below the file's directory", "ENTRY", link | {"path": b"a/b/c", "target": b"a/b"},
+              rules="TRE-4"),
+        refused("ENTRY of a hard link with LAST", "ENTRY", link, flags=LAST, rules="TRE-26"),
+        refused("ENTRY of a hard link with a size", "ENTRY", link | {"size": 1}, rules="TRE-5"),
+        refused("ENTRY of a hard link that is the top", "ENTRY", link | {"path": b""}, rules="TRE-4"),
     ]
     return vectors + changed("ENTRY", link, "target", [b"", b"last.ckpt", b"z", b"/epoch=9.ckpt", b"a//b", b"../x", b"."],
                              what="a hard link's target")
@@ -723,7 +752,7 @@ def hard_links():
 def attributes():
     def entry(name, *listed, check=valid):
         items = [{"name": key, "value": value} for key, value in listed]
-        return check(f"ENTRY with attributes: {name}", "ENTRY", ENTRY_DIRECTORY | {"attributes": items})
+        return check(f"ENTRY with attributes: {name}", "ENTRY", ENTRY_DIRECTORY | {"attributes": items}, rules="TRE-29")
 
     many = [(b"user.%03d" % n, b"") for n in range(257)]
     return [
@@ -749,4 +778,4 @@ def longest_chunk():
     head = header(16 + DATA_MAX, 0x41, 0, 0, 7) + payload("CHUNK", fields | {"data": b""})
     return {"name": "CHUNK of 512 KiB, the most there is", "connection": "lane", "hex": head.hex(),
             "fill": {"byte": "61", "count": DATA_MAX}, "type": "CHUNK", "flags": 0, "stream": 7,
-            "fields": fields_json("CHUNK", fields | {"data": b""})}
+            "fields": fields_json("CHUNK", fields | {"data": b""}), "rules": ["FRM-5", "LIM-1"]}

@@ -125,12 +125,13 @@ def references():
         work, path = parse(text)
         canonical = show(work, path)
         assert parse(canonical) == (work, path), text
-        vectors.append({"text": text, "work": work.decode() if work else None, "path": path.hex(), "canonical": canonical})
+        vectors.append({"text": text, "work": work.decode() if work else None, "path": path.hex(), "canonical": canonical,
+                        "rules": ["NAM-16", "NAM-11", "NAM-10" if not path else "NAM-8" if "%" in canonical else "NAM-9"]})
     for text in REFUSED:
         try:
             raise AssertionError(f"{text} was read as {parse(text)}")
         except Usage:
-            vectors.append({"text": text, "error": "usage"})
+            vectors.append({"text": text, "error": "usage", "rules": ["NAM-7"]})
     return vectors
 
 
@@ -141,13 +142,14 @@ def paths():
              b"/.", b"/..", b"/../a", b"\0", b"a\0", b"a/\0/b", b"c" * 256, b"a/" + b"c" * 256,
              b"/".join([b"p" * 255] * 16) + b"/p", b"/" + b"/".join([b"p" * 255] * 16) + b"/p"]
     return [{"path": data.hex(), "wire": is_wire_path(data), "tree": is_tree_path(data),
-             "destination": data == b"" or (data.startswith(b"/") and is_wire_path(data))} for data in cases]
+             "destination": data == b"" or (data.startswith(b"/") and is_wire_path(data)),
+             "rules": ["NAM-2", "NAM-3", "NAM-4", "OPS-19"]} for data in cases]
 
 
 def names():
     cases = ["a", "trainer", "A.b_c-9", "...", "-", "_", "0", ".a", "a.", "w" * 128,
              "", ".", "..", "w" * 129, "a/b", "a b", "a@b", "a%20", "a:b", "a\n", "\n", "a\x00", "caf\u00e9", "\uff41"]
-    return [{"text": text, "valid": is_name(text.encode())} for text in cases]
+    return [{"text": text, "valid": is_name(text.encode()), "rules": ["NAM-1"]} for text in cases]
 
 
 def order():
@@ -156,7 +158,8 @@ def order():
     keys = [data.replace(b"/", b"\0") for data in ranked]
     assert keys == sorted(keys)
     pairs = [(a, b) for i, a in enumerate(ranked) for b in ranked[i:i + 4]]
-    return [{"a": a.hex(), "b": b.hex(), "order": "=" if a == b else "<"} for a, b in pairs]
+    return [{"a": a.hex(), "b": b.hex(), "order": "=" if a == b else "<", "rules": ["NAM-6", "TRE-10"]}
+            for a, b in pairs]
 
 
 def identities():
@@ -183,8 +186,8 @@ def identities():
         f"spiffe://example.org/app/{'a' * 129}/work/trainer", f"spiffe://example.org/app/demo/work/{'w' * 129}",
         "spiffe://example.org/app/demo/work/caf\u00e9", "spiffe://example.org/app/demo/work/trainer\x00",
     )]
-    return [{"uris": [uri], "trust_domain": domain, "app": app, "work": work} for uri, domain, app, work in good] + [
-        {"uris": uris, "error": "identityRefused"} for uris in bad]
+    return [{"uris": [uri], "trust_domain": domain, "app": app, "work": work, "rules": ["TLS-10"]} for uri, domain, app, work in good] + [
+        {"uris": uris, "error": "identityRefused", "rules": ["TLS-10"]} for uris in bad]
 
 
 def places():
@@ -192,4 +195,5 @@ def places():
              (b"%2F/x", b"%252F/x"), (b"%252F", b"%25252F"), (b"%a", b"%25a"), (b"a/%2F", b"a/%2F"),
              (b"/%2F", b"%2F/%2F"), (b"\xff", b"\xff")]
     return [{"origin": "trainer", "path": path.hex(),
-             "place": (b".baton/from/trainer" + (b"/" + below if below else b"")).hex()} for path, below in cases]
+             "place": (b".baton/from/trainer" + (b"/" + below if below else b"")).hex(),
+             "rules": ["NAM-15" if path.startswith(b"%") else "NAM-14"]} for path, below in cases]

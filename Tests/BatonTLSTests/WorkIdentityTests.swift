@@ -1,5 +1,18 @@
 import BatonTLS
+import Foundation
 import Testing
+
+/// `identities` in `names.json`; without a work the certificate names none.
+private struct IdentityVectors: Decodable {
+    struct Vector: Decodable {
+        let uris: [String]
+        let trust_domain: String?
+        let app: String?
+        let work: String?
+    }
+
+    let identities: [Vector]
+}
 
 @Suite struct WorkIdentityTests {
     private func certificate(_ uris: [String], malformation: String? = nil) -> PeerCertificate {
@@ -16,6 +29,18 @@ import Testing
         #expect(identity.work == "trainer-0.a")
         #expect(identity.description == "spiffe://test.example/app/Demo_1/work/trainer-0.a")
         #expect(try identity == WorkIdentity(uri: identity.description))
+    }
+
+    @Test func `certificates name works as the vectors of Protocol say`() throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../Protocol/vectors/names.json").standardizedFileURL
+        let vectors = try JSONDecoder().decode(IdentityVectors.self, from: Data(contentsOf: file)).identities
+        #expect(vectors.count > 30)
+        for vector in vectors {
+            let identity = try? WorkIdentity(certificate(vector.uris))
+            #expect(identity?.trustDomain == vector.trust_domain, "\(vector.uris)")
+            #expect(identity?.app == vector.app && identity?.work == vector.work, "\(vector.uris)")
+        }
     }
 
     @Test func `a certificate needs exactly one URI that can be trusted`() {

@@ -151,6 +151,54 @@ struct DaemonTests {
 
     // MARK: Beginning without a relay
 
+    @Test(
+        "TLS-18: An agent answers no program of another user, also if that can reach its socket",
+        .enabled(if: geteuid() == 0), arguments: [0, 65_534])
+    func otherUser(_ user: Int) async throws {
+        try await Cluster.run { cluster in
+            var place = cluster.deploy.socket
+            chmod(place, 0o666)
+            while place.hasPrefix(cluster.folder.path("")), place.count > 1 {
+                place = URL(filePath: place).deletingLastPathComponent().path
+                chmod(place, 0o755)
+            }
+            let script = """
+                import os, socket, sys
+                os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))
+                s = socket.socket(socket.AF_UNIX); s.settimeout(10); s.connect(sys.argv[1])
+                try: s.sendall(bytes.fromhex(sys.argv[3])); print(s.recv(5)[4:].hex())
+                except ConnectionError: print()
+                """
+            let hello = RawFrame.hello().bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            let answer = try await Program(["python3", "-c", script, cluster.deploy.socket, "\(user)", hello]).output()
+            #expect(answer.stdout == (user == 0 ? "02\n" : "\n"), "\(answer)")
+        }
+    }
+
+    @Test("TLS-18: A program believes no agent of another user", .enabled(if: geteuid() == 0), arguments: [0, 65_534])
+    func otherUsersAgent(_ user: Int) async throws {
+        let folder = try TemporaryFolder()
+        chmod(folder.path(""), 0o777)
+        // WELCOME of the work x of the app demo, and whatever the question is: an ECHO_REPLY.
+        let script = """
+            import os, socket, sys
+            os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))
+            s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(1); c = s.accept()[0]; c.recv(100)
+            c.sendall(bytes.fromhex("000000250200000000000000" "0001" + 15 * "00" + "01" "0100" "00001388" + 4 * "00"
+                + "0464656d6f" "0178" "00" "00"))
+            print(c.recv(5)[4:].hex(), flush=True)
+            """
+        let agent = try Program(["python3", "-c", script, folder.path("a.sock"), "\(user)"])
+        try await eventually("the socket") { FileManager.default.fileExists(atPath: folder.path("a.sock")) }
+        try await Task.sleep(for: .milliseconds(300))
+        let answer = try await Program([Program.ours("baton"), "ping", "--socket", folder.path("a.sock")]).output()
+        try await eventually("what the program sends") { !agent.isRunning }
+        #expect(answer.status != 0)
+        // ECHO, or GOAWAY.
+        #expect(agent.stdout == (user == 0 ? "14\n" : "08\n"), "\(agent.stderr)")
+        #expect(answer.stderr.contains("another user") == (user != 0), "\(answer)")
+    }
+
     @Test("An agent waits for a relay that starts later")
     func waitsForRelay() async throws {
         try await Cluster.run { cluster in

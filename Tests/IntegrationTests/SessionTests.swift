@@ -142,7 +142,7 @@ struct SessionTests {
             _ = try await control.greet()
             control.send(.exists("outputs", of: "trainer", deadline: 0, stream: 1))
             let error = try await control.frame(RawFrame.error)
-            #expect(error.code == 6)
+            #expect(error.code == 6 && error.saidBy == 1)
         }
     }
 
@@ -233,6 +233,37 @@ struct SessionTests {
             origin.send(.failure(code: 12, "cancelled", stream: request.stream))
             let error = try await asker.frame(RawFrame.error)
             #expect(error.code == 12 && error.stream == 1)
+        }
+    }
+
+    @Test(
+        "Who asks an owner that never answers is told ERROR(deadline) by the relay", arguments: [0x10, 0x15] as [UInt8])
+    func silentOwner(_ type: UInt8) async throws {
+        try await Cluster.run { cluster in
+            let origin = try await cluster.peer()
+            _ = try await origin.greet()
+            let asker = try await RawPeer.dial(cluster.relay.address, certificates: cluster.certificates.work("fourth"))
+            _ = try await asker.greet()
+            let question = RawFrame.exists("outputs", of: "third", deadline: 500, stream: 1)
+            asker.send(RawFrame(type: type, stream: 1, payload: question.payload))
+            _ = try await origin.frame(type)
+            let error = try await asker.frame(RawFrame.error)
+            #expect(error.code == 6 && error.saidBy == 1 && error.stream == 1)
+        }
+    }
+
+    @Test("Who gets from an owner that sends nothing is told ERROR(deadline) by the relay, and the owner to stop")
+    func silentOrigin() async throws {
+        try await Cluster.run { cluster in
+            let origin = try await cluster.peer()
+            _ = try await origin.greet()
+            let (asker, lane) = try await cluster.session("fourth")
+            asker.send(.get("outputs", of: "third", deadline: 500, stream: 1))
+            let request = try await origin.frame(RawFrame.get)
+            let error = try await asker.frame(RawFrame.error)
+            #expect(error.code == 6 && error.saidBy == 1 && error.stream == 1)
+            let cancel = try await origin.frame(0x30)
+            #expect(cancel.stream == request.stream && cancel.payload == [0, 6] && !lane.hasFrame)
         }
     }
 

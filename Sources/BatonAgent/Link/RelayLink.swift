@@ -206,11 +206,12 @@ actor RelayLink: LoopActor {
 
 extension RelayLink: SessionDelegate {
     nonisolated func session(_ session: Session, received request: Request, on stream: StreamID) {
-        if request.operation == .echo { return session.reply(.echo(by: session.peer.work), on: stream) }
-        guard request.origin == session.peer.work else {
-            let message = "work '\(session.peer.work)' was asked for a path of \(request.reference)"
-            return session.reply(.error(BatonError(.usage, message, path: request.path, saidBy: .owner)), on: stream)
+        guard request.origin == nil || request.origin == session.peer.work else {
+            let message = "work '\(session.peer.work)' was asked for what is \(request.ownerText)'s"
+            let error = BatonError(.unreachable, message, path: request.path, saidBy: .owner)
+            return session.reply(.error(error), on: stream)
         }
+        if request.operation == .echo { return session.reply(.echo(by: session.peer.work), on: stream) }
         if request.type == .call {
             return calls.assumeIsolated { $0.take(request, from: session, on: stream) }
         }

@@ -59,7 +59,8 @@ actor LocalDesk: LoopActor {
         lastSession += 1
         let peer = SessionPeer(app: app, work: work, epoch: lastSession, address: "local", software: hello.software)
         let session = Session(
-            channel: channel, role: .acceptor, peer: peer, allowedByPeer: hello.maxStreams, delegate: self)
+            channel: channel, role: .acceptor, side: .local, peer: peer, allowedByPeer: hello.maxStreams,
+            delegate: self)
         sessions[ObjectIdentifier(session)] = session
         let welcome = Welcome(session: lastSession, app: app, work: work, software: software)
         session.welcome(welcome, keepalive: hello.keepalive)

@@ -58,7 +58,7 @@ struct OriginDesk: Sendable {
         let base = options.base.flatMap { folder.kept(of: path, stamp: $0) }
         let order = TreeReader.Order(attributes: options.attributes, resume: options.resume, base: base)
         let reader = try files.open(path, stream: job.stream, order: order)
-        let lane = try await link.openLane()
+        let lane = try await openLane()
         do throws(BatonError) {
             try await TreeSender(lane: lane).send(reader, for: job, credit: options.credit)
             if options.base != nil { keeping.note(reader.kept, of: path) }
@@ -67,6 +67,18 @@ struct OriginDesk: Sendable {
                 "a transfer has failed: \(error.message)",
                 metadata: ["path": "\(job.request.reference)", "code": "\(error.code.name)"])
             lane.end(job.stream, with: ownersWords(error, job))
+        }
+    }
+}
+
+extension OriginDesk {
+    /// Whatever keeps the lane from opening, the asker may try again (STR-10).
+    private func openLane() async throws(BatonError) -> Lane {
+        do throws(BatonError) {
+            return try await link.openLane()
+        } catch {
+            if error.code == .cancelled { throw error }
+            throw BatonError(.interrupted, "there is no lane to send it on: \(error.message)")
         }
     }
 }

@@ -38,8 +38,10 @@ public struct ConnectionMachine: Sendable {
     private let role: ConnectionRole
     private var state: State
     private var budget = FloodBudget()
-    /// Ticks of one second each.
+    /// Ticks of one second each, after which a side that has sent nothing pings.
     private var ticksPerKeepalive: UInt32
+    /// Ticks without a byte after which the connection is dead: never less than three intervals.
+    private var ticksOfLife: UInt32
     private var silentTicks: UInt32 = 0
     private var idleTicks: UInt32 = 0
 
@@ -50,12 +52,16 @@ public struct ConnectionMachine: Sendable {
         self.kind = kind
         self.role = role
         state = isGreeted ? .open : .greeting
-        ticksPerKeepalive = Limits.defaultKeepalive / 1000
+        (ticksPerKeepalive, ticksOfLife) = Self.ticks(keepalive: Limits.defaultKeepalive)
     }
 
     /// The interval that WELCOME settled, in milliseconds; cut to what the protocol allows.
     public mutating func setKeepalive(_ milliseconds: UInt32) {
-        ticksPerKeepalive = max(1, milliseconds.clamped(to: Limits.keepalive) / 1000)
+        (ticksPerKeepalive, ticksOfLife) = Self.ticks(keepalive: milliseconds.clamped(to: Limits.keepalive))
+    }
+
+    private static func ticks(keepalive: UInt32) -> (UInt32, UInt32) {
+        (keepalive / 1000, (keepalive * Limits.keepaliveMisses + 999) / 1000)
     }
 
     public mutating func receive(_ frame: Frame) throws(ProtocolViolation) -> Action {
@@ -103,7 +109,7 @@ public struct ConnectionMachine: Sendable {
         budget = FloodBudget()
         silentTicks = received ? 0 : silentTicks + 1
         idleTicks = sent ? 0 : idleTicks + 1
-        if silentTicks >= ticksPerKeepalive * Limits.keepaliveMisses { return .dead }
+        if silentTicks >= ticksOfLife { return .dead }
         guard state == .open, idleTicks >= ticksPerKeepalive else { return .none }
         idleTicks = 0
         return .ping

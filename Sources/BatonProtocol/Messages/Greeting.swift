@@ -85,6 +85,13 @@ public struct Welcome: Hashable, Sendable {
         software = try fields.text("software", length: UInt8.self, atMost: Limits.software)
     }
 
+    /// - Throws: `malformed` if the acceptor names capabilities that no HELLO of this code offers.
+    public func checkCapabilities() throws(ProtocolViolation) {
+        guard capabilities.isSubset(of: .supported) else {
+            throw .malformed("WELCOME with capabilities that HELLO did not offer")
+        }
+    }
+
     func write(to buffer: inout ByteBuffer) {
         buffer.writeMultipleIntegers(version, capabilities.rawValue, session, maxStreams, keepalive, window)
         buffer.write(app)
@@ -142,6 +149,12 @@ public struct GoAway: Hashable, Sendable {
 }
 
 extension PayloadReader {
+    mutating func lane() throws(ProtocolViolation) -> UInt8 {
+        let lane: UInt8 = try integer("lane")
+        guard lane < Limits.lanes else { throw malformed("lane", "is above \(Limits.lanes - 1)") }
+        return lane
+    }
+
     mutating func ticket() throws(ProtocolViolation) -> [UInt8] {
         let ticket = try bytes("ticket", length: UInt8.self, atMost: Limits.ticket)
         guard ticket.count == Limits.ticket else { throw malformed("ticket", "has a wrong length") }

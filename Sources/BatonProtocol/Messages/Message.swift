@@ -45,7 +45,7 @@ public enum Message: Hashable, Sendable {
         case .hello: self = .hello(try Hello(&fields))
         case .welcome: self = .welcome(try Welcome(&fields))
         case .join: self = .join(try Join(&fields))
-        case .joined: self = .joined(try fields.integer("lane"))
+        case .joined: self = .joined(try fields.lane())
         case .ticket: self = .ticket(try fields.ticket())
         case .ping: self = .ping(try fields.integer("opaque"))
         case .pong: self = .pong(try fields.integer("opaque"))

@@ -54,6 +54,17 @@ extension Router {
         options.credit = window
         onward.operation = .get(options)
         forward(onward, to: owner.session, from: asker, stream, transfer: transfer, asked: request)
+        guard routes[routeKey] != nil else { return }
+        routes[routeKey]?.expiry = loop.scheduleTask(in: .milliseconds(Int64(request.deadline))) {
+            self.assumeIsolated { $0.expire(routeKey, request) }
+        }
+    }
+
+    /// The deadline of a GET is for the first frame of it (STR-37); then credit keeps it going.
+    private func expire(_ routeKey: RouteKey, _ request: Request) {
+        guard let route = routes[routeKey], let transfer = route.transfer, !transfer.hasBegun else { return }
+        let message = "work '\(route.owner.peer.work)' has sent nothing of \(request.reference) within the deadline"
+        transfer.giveUp(BatonError(.deadline, message, path: request.path, saidBy: .relay))
     }
 
     /// Refuses a request of one who has too many under way with the same owner.
@@ -122,6 +133,19 @@ extension Router {
         }
     }
 
+    /// The deadline has passed. The owner can say best why; if it says nothing for so long, the asker is told all the same. (A GET
+    /// that has begun is its asker's to end.)
+    func answerSoon(_ routeKey: RouteKey, to asker: Session) {
+        guard let route = routes[routeKey], route.transfer == nil else { return }
+        loop.scheduleTask(in: .seconds(3)) {
+            self.assumeIsolated { router in
+                guard let current = router.routes[routeKey], current.owner === route.owner else { return }
+                let message = "work '\(route.owner.peer.work)' has not answered within the deadline"
+                router.fail(routeKey, asker, nil, BatonError(.deadline, message, saidBy: .relay))
+            }
+        }
+    }
+
     /// At most one a second, whatever the owner sends: the asker need not take them as fast as they come.
     private func passOn(_ report: HopReport, to asker: Session, _ routeKey: RouteKey) {
         let now = NIODeadline.now()
@@ -142,15 +166,16 @@ extension Router {
     /// The asker's side of a transfer has ended; so does the owner's, if it has not yet.
     private func ended(_ routeKey: RouteKey, _ error: BatonError?) {
         guard let route = routes[routeKey] else { return }
-        if error != nil {
+        if let error {
             route.transfer?.abandon()
-            route.owner.cancel(route.ownerStream, because: .cancelled)
+            route.owner.cancel(route.ownerStream, because: error.code)
         }
         remove(routeKey)
     }
 
     func remove(_ routeKey: RouteKey) {
         guard let route = routes.removeValue(forKey: routeKey) else { return }
+        route.expiry?.cancel()
         if let transfer = route.transfer {
             budget.release(transfer.window, of: transfer.holder)
             membership.update(route.owner) { $0.waiting[route.ownerStream] = nil }

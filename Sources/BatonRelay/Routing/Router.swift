@@ -69,6 +69,8 @@ actor Router: LoopActor {
         var wait: HeldRequest?
         /// Who waits for the answer; only of a CALL.
         var caller: Session?
+        /// Ends a GET of which nothing has come.
+        var expiry: Scheduled<Void>?
         /// When the owner's next REPORT may be passed on.
         var nextReport = NIODeadline.uptimeNanoseconds(0)
     }
@@ -91,7 +93,8 @@ actor Router: LoopActor {
             app: key.app, work: key.work, epoch: lastEpoch,
             address: greeting.channel.remoteAddress?.description ?? "unknown", software: hello.software)
         let session = Session(
-            channel: greeting.channel, role: .acceptor, peer: peer, allowedByPeer: hello.maxStreams, delegate: self)
+            channel: greeting.channel, role: .acceptor, side: .relay, peer: peer, allowedByPeer: hello.maxStreams,
+            delegate: self)
         let ticket = try newTicket()
         if let older = membership[key]?.session, !Flaw.breaks("SES-29") {
             logger.notice("a newer session replaces an older one", metadata: metadata(session))
@@ -233,6 +236,7 @@ extension Router: SessionDelegate {
             if router.jobs.cancel(stream, of: session, because: code) { return }
             let routeKey = RouteKey(asker: ObjectIdentifier(session), stream: stream)
             if router.cancelHeldCall(routeKey, because: code) { return }
+            if code == .deadline { router.answerSoon(routeKey, to: session) }
             guard let route = router.routes[routeKey], route.wait == nil else {
                 return router.cancelWait(routeKey, of: session, because: code)
             }

@@ -12,6 +12,7 @@ final class Transfer: Sendable {
     private let askerLane: Lane
     private let askerStream: StreamID
     private let owner = Mutex<(lane: Lane?, stream: StreamID, isCancelled: Bool)>((nil, 0, false))
+    private let begun = Atomic(false)
 
     init(window: UInt64, of holder: WorkKey, to lane: Lane, as stream: StreamID) {
         self.window = window
@@ -32,8 +33,12 @@ final class Transfer: Sendable {
         lane.expect(stream, window: window, inflow)
     }
 
+    /// Whether the asker has been sent anything of it.
+    var hasBegun: Bool { begun.load(ordering: .relaxed) }
+
     /// The asker has been sent so much: the owner may send as much again.
     func passedOn(_ bytes: Int) {
+        begun.store(true, ordering: .relaxed)
         let (lane, stream) = owner.withLock { ($0.lane, $0.stream) }
         lane?.consumed(bytes, of: stream)
     }
@@ -52,6 +57,12 @@ final class Transfer: Sendable {
     func abandon() {
         let (lane, stream) = owner.withLock { ($0.lane, $0.stream) }
         lane?.redirect(stream, .discard)
+    }
+
+    /// The owner takes too long. What it still sends is thrown away.
+    func giveUp(_ error: BatonError) {
+        abandon()
+        askerLane.end(askerStream, with: error)
     }
 
     /// The owner has ended it before it began, and another answers the asker.

@@ -43,6 +43,7 @@ public enum LocalDialer {
             guard case .welcome(let welcome) = greeting.message, welcome.version == Limits.version else {
                 throw ProtocolViolation(.versionMismatch, "the agent at \(path) speaks another version")
             }
+            try welcome.checkCapabilities()
             guard greeting.channel.peerUser() == geteuid() else {
                 throw ProtocolViolation(.identityRefused, "the agent at \(path) belongs to another user")
             }
@@ -50,7 +51,7 @@ public enum LocalDialer {
                 app: welcome.app, work: welcome.work, epoch: welcome.session, address: path,
                 software: welcome.software)
             let session = Session(
-                channel: greeting.channel, role: .dialer, peer: peer, allowedByPeer: welcome.maxStreams,
+                channel: greeting.channel, role: .dialer, side: .local, peer: peer, allowedByPeer: welcome.maxStreams,
                 delegate: delegate)
             opened.succeed(session)
             return .owned(session)

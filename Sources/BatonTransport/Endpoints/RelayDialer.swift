@@ -62,11 +62,13 @@ public struct RelayDialer: Sendable {
                 guard welcome.version == Limits.version else {
                     throw ProtocolViolation(.versionMismatch, "the relay speaks version \(welcome.version)")
                 }
+                try welcome.checkCapabilities()
                 let peer = SessionPeer(
                     app: welcome.app, work: welcome.work, epoch: welcome.session, address: "\(address)",
                     software: welcome.software)
                 let session = Session(
-                    channel: greeting.channel, role: .dialer, peer: peer, allowedByPeer: welcome.maxStreams,
+                    channel: greeting.channel, role: .dialer, side: .owner, peer: peer,
+                    allowedByPeer: welcome.maxStreams,
                     delegate: delegate)
                 opened.succeed((session, welcome.ticket))
                 return .owned(session)
@@ -89,7 +91,7 @@ public struct RelayDialer: Sendable {
         let handler: @Sendable () -> ConnectionHandler = {
             ConnectionHandler(kind: .lane, greeting: .join(Join(ticket: ticket))) {
                 greeting throws(ProtocolViolation) in
-                guard case .joined(let index) = greeting.message, index < Limits.lanes else {
+                guard case .joined = greeting.message else {
                     throw ProtocolViolation(.helloExpected, "the relay did not join the lane")
                 }
                 let lane = Lane(

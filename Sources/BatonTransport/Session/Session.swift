@@ -8,6 +8,8 @@ public actor Session: LoopActor {
     public nonisolated let loop: any EventLoop
     public nonisolated let channel: any Channel
     public nonisolated let peer: SessionPeer
+    /// Who speaks when this side finds an error.
+    private nonisolated let side: BatonError.Source
     private nonisolated let delegate: any SessionDelegate
 
     private var streams: StreamTable
@@ -24,14 +26,16 @@ public actor Session: LoopActor {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
     /// - Parameters:
+    ///   - side: who speaks when this side finds an error.
     ///   - allowedByPeer: streams that the peer lets this side have open at once.
     public init(
-        channel: any Channel, role: ConnectionRole, peer: SessionPeer, allowedByPeer: UInt16,
+        channel: any Channel, role: ConnectionRole, side: BatonError.Source, peer: SessionPeer, allowedByPeer: UInt16,
         delegate: any SessionDelegate
     ) {
         loop = channel.eventLoop
         self.channel = channel
         self.peer = peer
+        self.side = side
         self.delegate = delegate
         streams = StreamTable(role: role, allowedToPeer: Limits.defaultStreams)
         streams.allowedByPeer = allowedByPeer.clamped(to: Limits.streams)
@@ -42,9 +46,9 @@ public actor Session: LoopActor {
     /// Takes an id for a new stream. ``start(_:with:)`` must follow before anything else happens on the loop: ids are to be used in
     /// the order in which they are given out.
     ///
-    /// - Returns: `nil` if the peer takes no more streams now, or the session is over.
+    /// - Returns: `nil` if the peer takes no more streams now, or the session is over or drains.
     public func reserve(for request: Request, onEvent: @escaping @Sendable (StreamEvent) -> Void) -> StreamID? {
-        guard !isOver, let stream = streams.open(request) else { return nil }
+        guard !isOver, drainDeadline == nil, let stream = streams.open(request) else { return nil }
         handlers[stream] = onEvent
         return stream
     }
@@ -200,7 +204,7 @@ public actor Session: LoopActor {
                 streams.isDraining
                 ? "the other side is shutting down; try again"
                 : "too many requests at once; try again when some have ended"
-            channel.send(.reply(.error(BatonError(.busy, message, saidBy: .relay))), stream: stream)
+            channel.send(.reply(.error(BatonError(.busy, message, saidBy: side))), stream: stream)
         case .replied(let stream, let reply):
             expiries[stream] = nil
             handlers.removeValue(forKey: stream)?(.reply(reply))
@@ -215,7 +219,8 @@ public actor Session: LoopActor {
 
     private func take(_ request: Request, on stream: StreamID) {
         guard request.deadline > 0 else {
-            let error = BatonError(.deadline, "the deadline had passed before the request came", path: request.path)
+            let message = "the deadline had passed before the request came"
+            let error = BatonError(.deadline, message, path: request.path, saidBy: side)
             return reply(.error(error), on: stream)
         }
         if case .get = request.operation {

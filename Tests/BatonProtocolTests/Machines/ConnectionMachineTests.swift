@@ -119,7 +119,7 @@ struct ConnectionMachineTests {
 
     @Test(
         "After three intervals without a byte the connection is dead",
-        arguments: [(1000, 3), (5000, 15), (60_000, 180)] as [(UInt32, Int)])
+        arguments: [(1000, 3), (1500, 5), (1999, 6), (5000, 15), (60_000, 180)] as [(UInt32, Int)])
     func dead(_ keepalive: UInt32, _ seconds: Int) {
         var machine = greeted()
         machine.setKeepalive(keepalive)

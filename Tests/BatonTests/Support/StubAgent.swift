@@ -39,7 +39,8 @@ final class StubAgent: Doorkeeper, SessionDelegate {
         do { app = try WorkName("demo") } catch { throw ProtocolViolation(.internal, "\(error)") }
         let peer = SessionPeer(app: app, work: work, epoch: 1, address: "local", software: hello.software)
         let session = Session(
-            channel: greeting.channel, role: .acceptor, peer: peer, allowedByPeer: hello.maxStreams, delegate: self)
+            channel: greeting.channel, role: .acceptor, side: .local, peer: peer, allowedByPeer: hello.maxStreams,
+            delegate: self)
         session.welcome(Welcome(session: 1, app: app, work: work), keepalive: hello.keepalive)
         return .owned(session)
     }

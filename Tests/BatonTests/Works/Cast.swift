@@ -61,6 +61,11 @@ distributed actor Consumer: Work {
 
     distributed func exists(_ path: Path) throws -> Bool { try path.existsLocal() }
 
+    /// Has another work write a file, and reads it.
+    distributed func read(_ name: String, by producer: Producer) async throws -> String {
+        try (try await producer.run([name: "written by another"]) / name).readText()
+    }
+
     distributed func describe(_ path: Path) -> String { path.description }
 
     distributed func place(_ path: Path) throws -> String { try path.string }

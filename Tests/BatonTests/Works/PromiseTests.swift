@@ -16,6 +16,14 @@ struct PromiseTests {
         }
     }
 
+    @Test("CAL-15: A path that one work returns to another is there before that goes on")
+    func returned() async throws {
+        try await play(Producer.self, Consumer.self) { producer, consumer in
+            let text = try await consumer.read("a.txt", by: producer)
+            #expect(text == "written by another")
+        }
+    }
+
     @Test func `what was handed over before is overwritten, changed or not`() async throws {
         try await play(Producer.self, Consumer.self) { producer, consumer in
             let file = try await producer.run(["a.txt": "old"]) / "a.txt"

@@ -96,7 +96,7 @@ struct HostCallTests {
         }
     }
 
-    @Test("References that cannot be got keep the call from running")
+    @Test("CAL-14: References that cannot be got keep the call from running")
     func references() async throws {
         try await beside { _, work, caller, call in
             var call = call

@@ -217,7 +217,7 @@ struct HostileOriginTests {
         }
     }
 
-    @Test("Control sequences in an origin's sentence do not reach the terminal")
+    @Test("FRM-17: Control sequences in an origin's sentence do not reach the terminal")
     func escapes() async throws {
         try await Cluster.run { cluster in
             let (control, lane) = try await cluster.session()

@@ -96,7 +96,7 @@ struct AppProcessTests {
         }
     }
 
-    @Test("A call that comes to its end while the relay is away: its result arrives when that is back")
+    @Test("CAL-19: A call that comes to its end while the relay is away: its result arrives when that is back")
     func endsWithoutRelay() async throws {
         try await duringACall { cluster, _, work, flow in
             try await cluster.relay.program.kill()

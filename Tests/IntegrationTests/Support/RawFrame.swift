@@ -80,10 +80,12 @@ extension RawFrame {
         RawFrame(type: 0x31, stream: stream, payload: limit.wire)
     }
 
-    static func get(_ path: String, of origin: String, credit: UInt64 = 1 << 20, stream: UInt32) -> RawFrame {
+    static func get(
+        _ path: String, of origin: String, deadline: UInt32 = 60_000, credit: UInt64 = 1 << 20, stream: UInt32
+    ) -> RawFrame {
         RawFrame(
             type: 0x13, stream: stream,
-            payload: UInt32(60_000).wire + short(origin) + long(path) + credit.wire + [0]
+            payload: deadline.wire + short(origin) + long(path) + credit.wire + [0]
                 + UInt64(0).wire + UInt64(0).wire + UInt64(0).wire)
     }
 

@@ -1,0 +1,90 @@
+import BatonProtocol
+import Foundation
+
+/// `exists` over a kept connection while a hostile peer floods the relay: each case of the corpus's floods, begun anew as soon as the
+/// relay has ended it, beside a time without one just before it. And what the flood costs the relay.
+func measureFloods(on stage: Stage, seconds: Int) async throws -> Table {
+    _ = try stage.makeFile("file", ByteCount(1 << 20))
+    let team = try await Team(on: stage)
+    let attacker = try await Attacker(on: stage, relay: team.address)
+    let session = try await KeptSession(relay: team.address, certificates: stage.certificates(of: stage.probe))
+    let reference = try Reference(team.command.reference("file"))
+
+    func sample(for time: Duration) async throws -> [Double] {
+        let end = ContinuousClock.now + time
+        var samples: [Double] = []
+        while ContinuousClock.now < end {
+            samples += try await session.timeExists(reference, 10)
+            // A session that asks now and then, not one that takes what processor there is.
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        return samples
+    }
+
+    let time = Duration.seconds(seconds)
+    _ = try await sample(for: .seconds(1))
+    var rows: [Table.Row] = []
+    for flood in try await attacker.floods() {
+        note("floods: \(flood)")
+        let quiet = try await sample(for: time)
+        let (memory, cpu, start) = (try team.relay.anonymousMiB(), try team.relay.cpuSeconds(), ContinuousClock.now)
+        let child = try attacker.start(flood, seconds: seconds + 1)
+        let flooded = try await sample(for: time)
+        let spent = (try team.relay.cpuSeconds() - cpu) / (ContinuousClock.now - start).seconds
+        let grown = try team.relay.anonymousMiB() - memory
+        try await child.finish(within: .seconds(120))
+        let (before, during) = (quiet.percentile(0.99), flooded.percentile(0.99))
+        rows.append(
+            Table.Row(
+                name: flood,
+                values: [
+                    "p99 without": before, "p99": during, "ratio": during / before, "relay CPU": spent,
+                    "relay MiB": grown,
+                ],
+                aim: Table.Aim(column: "ratio", atMost: 5)))
+    }
+    try await session.close()
+    return Table(
+        title: "Floods: exists beside each, µs; CPU seconds per second and growth in MiB of the relay",
+        columns: ["p99 without", "p99", "ratio", "relay CPU", "relay MiB"], rows: rows)
+}
+
+/// `baton-conformance`, which plays the hostile peer.
+private struct Attacker {
+    private let stage: Stage
+    private let relay: String
+    private let program: URL
+    private let corpus: URL
+
+    init(on stage: Stage, relay: String) async throws {
+        self.stage = stage
+        self.relay = relay
+        program = try stage.installation.program("baton-conformance")
+        corpus = stage.installation.specification
+        for work in ["alpha", "beta"] { try await stage.makeWork(work, app: "conformance") }
+    }
+
+    private struct Listed: Decodable {
+        let name: String
+    }
+
+    /// The names of the cases.
+    func floods() async throws -> [String] {
+        let lines = try await stage.output(
+            "list-floods", program, options + ["--list", "--json", "--filter", "floods.json"], within: .seconds(30))
+        let decoder = JSONDecoder()
+        return try lines.split(separator: "\n").map { try decoder.decode(Listed.self, from: Data($0.utf8)).name }
+    }
+
+    func start(_ flood: String, seconds: Int) throws -> Child {
+        try stage.start(
+            "flood", program, options + ["--filter", flood, "--for", "\(seconds)", "--alone"])
+    }
+
+    private var options: [String] {
+        [
+            "--relay", relay, "--certs", stage.certificates, "--cases", corpus.appending(path: "hostile").path,
+            "--vectors", corpus.appending(path: "vectors").path,
+        ]
+    }
+}
