@@ -28,6 +28,9 @@ struct Bench: AsyncParsableCommand {
     @Option(help: "Measure this alone; may be repeated.")
     var only: [Scenario] = []
 
+    @Option(help: "How long each flood lasts, in seconds, and the time without one before it.")
+    var floodSeconds = 5
+
     @Flag(help: "Print one JSON object instead of tables.")
     var json = false
 
@@ -42,6 +45,7 @@ struct Bench: AsyncParsableCommand {
 
     func validate() throws {
         guard (1...100).contains(rounds) else { throw ValidationError("--rounds must be 1 to 100") }
+        guard (1...60).contains(floodSeconds) else { throw ValidationError("--flood-seconds must be 1 to 60") }
         guard (100...1_000_000).contains(files) else { throw ValidationError("--files must be 100 to 1000000") }
     }
 
@@ -71,6 +75,7 @@ struct Bench: AsyncParsableCommand {
                 case .latency: try await measureLatency(on: stage, loadSize: size)
                 case .beside: try await measureBeside(on: stage, loadSize: size, rounds: rounds)
                 case .small: try await measureSmallFiles(on: stage, files: files, rounds: rounds)
+                case .floods: try await measureFloods(on: stage, seconds: floodSeconds)
                 case .first: try await measureFirstFile(on: stage, files: 10 * files, rounds: rounds)
                 }
             }
@@ -82,7 +87,7 @@ struct Bench: AsyncParsableCommand {
 }
 
 enum Scenario: String, CaseIterable, ExpressibleByArgument {
-    case throughput, memory, latency, beside, small, first
+    case throughput, memory, latency, beside, small, first, floods
 }
 
 /// Says on stderr what is being done, for the person who waits.

@@ -5,6 +5,9 @@ struct Installation {
     private let binaries: URL
     private let certificateScripts: URL
 
+    /// `Protocol/`, beside `certs/`.
+    var specification: URL { certificateScripts.deletingLastPathComponent().appending(path: "Protocol") }
+
     init(binaries: String?, certificateScripts: String?) throws {
         let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         self.binaries = binaries.map { URL(fileURLWithPath: $0) } ?? own

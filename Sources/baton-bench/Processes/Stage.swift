@@ -53,7 +53,10 @@ final class Stage {
     /// Where copies go, Baton's and all others'.
     var sinkDirectory: URL { directory.appending(path: "sink") }
 
-    func certificates(of name: String) -> String { directory.appending(path: "certs/\(name)").path }
+    /// One directory for each name.
+    var certificates: String { directory.appending(path: "certs").path }
+
+    func certificates(of name: String) -> String { "\(certificates)/\(name)" }
 
     /// Starts a program that runs until the stage is torn down or ends by itself.
     func start(
@@ -75,16 +78,27 @@ final class Stage {
         return clock.now - start
     }
 
+    /// Runs a program to its successful end and returns what it wrote on stdout.
+    func output(
+        _ name: String, _ executable: URL, _ arguments: [String], within limit: Duration
+    ) async throws -> String {
+        let logs = directory.appending(path: "logs")
+        let child = try Child(name, executable, arguments, outputIn: logs)
+        try await child.finish(within: limit)
+        return try String(contentsOf: logs.appending(path: "\(name).out"), encoding: .utf8)
+    }
+
     private func makeCertificates() async throws {
-        let authority = certificates(of: "authority")
-        func make(_ script: String, _ arguments: [String]) async throws {
-            let executable = try installation.certificateScript(script)
-            _ = try await time(script, executable, arguments, within: .seconds(30))
-        }
-        try await make("make-authority", [authority])
-        try await make("make-relay", [authority, certificates(of: relay)])
-        for work in [origin, receiver, probe] {
-            try await make("make-work", [authority, certificates(of: work), "bench", work])
-        }
+        try await make("make-authority", [certificates(of: "authority")])
+        try await make("make-relay", [certificates(of: "authority"), certificates(of: relay)])
+        for work in [origin, receiver, probe] { try await makeWork(work, app: "bench") }
+    }
+
+    func makeWork(_ work: String, app: String) async throws {
+        try await make("make-work", [certificates(of: "authority"), certificates(of: work), app, work])
+    }
+
+    private func make(_ script: String, _ arguments: [String]) async throws {
+        _ = try await time(script, installation.certificateScript(script), arguments, within: .seconds(30))
     }
 }
