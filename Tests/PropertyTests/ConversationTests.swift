@@ -101,8 +101,9 @@ private struct Conversation {
     }
 
     private mutating func ask(_ side: Int, _ name: String, _ run: inout Run) throws {
-        // A dialer gets nothing before it has a lane (SES-16).
-        let isGet = run.oneIn(2) && (side == 1 || peers[0].hasLane)
+        // A dialer gets nothing before it has a lane (SES-16). An acceptor may; but if the dialer still believes in a lane that is gone,
+        // the answer is lost with it, and only time tells.
+        let isGet = run.oneIn(2) && (peers[side].hasLane || (side == 1 && unaware.isEmpty))
         let operation = isGet ? .get(GetOptions(credit: Limits.smallestWindow)) : Request.Operation.exists
         guard let stream = try peers[side].ask(operation, deadline: run.oneIn(10) ? 0 : 1000) else { return }
         run.note("\(name) asks with \(isGet ? "GET" : "EXISTS") \(stream)")

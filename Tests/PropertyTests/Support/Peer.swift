@@ -51,6 +51,8 @@ struct Peer {
         var unconsumed = 0
         var isCancelled = false
         var hasEnded = false
+        /// It was given up with a lane; what still comes is late.
+        var isAbandoned = false
     }
 
     struct Served {
@@ -201,6 +203,7 @@ struct Peer {
         for stream in openStreams where asked[stream]?.isGet == true {
             cancel(stream, because: .interrupted)
             try ended(stream)
+            asked[stream]?.isAbandoned = true
             streams.settle(stream)
         }
     }
@@ -286,6 +289,7 @@ struct Peer {
                 }
             case .deliver(let frame):
                 let stream = frame.stream
+                if asked[stream]?.isAbandoned == true { break }
                 guard let open = asked[stream], !open.hasEnded else { throw Broken("a frame after the end of stream \(stream)") }
                 try asked[stream]?.window.receive(frame.payload.readableBytes, isTerminal: frame.isTerminal)
                 asked[stream]?.unconsumed += frame.payload.readableBytes
