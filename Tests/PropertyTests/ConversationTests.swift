@@ -111,7 +111,9 @@ private struct Conversation {
     }
 
     private mutating func answer(_ stream: StreamID, _ side: Int, isLast: Bool, _ run: inout Run) throws {
-        let isGoing = peers[side].hasLane && peers[side].served[stream]?.isGet == true && peers[side].served[stream]?.isEnding == false
+        let isGoing =
+            peers[side].hasLane && peers[side].served[stream]?.isGet == true
+            && peers[side].served[stream]?.isEnding == false
         let frames = isGoing ? (0..<run.number(0...5)).compactMap { _ in contents[stream]?.make(on: stream, &run) } : []
         try peers[side].answer(stream, with: frames, isLast: isLast)
     }

@@ -127,7 +127,9 @@ struct Peer {
 
     mutating func tick() throws {
         streams.tick()
-        guard control.machine.tick(received: true, sent: true) == .none else { throw Broken("a busy connection is given up") }
+        guard control.machine.tick(received: true, sent: true) == .none else {
+            throw Broken("a busy connection is given up")
+        }
         _ = lane?.machine.tick(received: true, sent: true)
     }
 
@@ -198,7 +200,9 @@ struct Peer {
     mutating func loseLane() throws {
         guard lane != nil else { return }
         lane = nil
-        for stream in served.keys.sorted() where served[stream]?.isGet == true { try reply(error(.interrupted), on: stream) }
+        for stream in served.keys.sorted() where served[stream]?.isGet == true {
+            try reply(error(.interrupted), on: stream)
+        }
         scheduler = LaneScheduler()
         for stream in openStreams where asked[stream]?.isGet == true {
             cancel(stream, because: .interrupted)
@@ -266,7 +270,9 @@ struct Peer {
     }
 
     private mutating func serve(_ request: Request, _ stream: StreamID) throws {
-        guard served[stream] == nil, served.count < Int(streams.allowedToPeer) else { throw Broken("one stream too many") }
+        guard served[stream] == nil, served.count < Int(streams.allowedToPeer) else {
+            throw Broken("one stream too many")
+        }
         if case .get(let options) = request.operation {
             served[stream] = Served(credit: options.credit)
         } else {
@@ -290,7 +296,9 @@ struct Peer {
             case .deliver(let frame):
                 let stream = frame.stream
                 if asked[stream]?.isAbandoned == true { break }
-                guard let open = asked[stream], !open.hasEnded else { throw Broken("a frame after the end of stream \(stream)") }
+                guard let open = asked[stream], !open.hasEnded else {
+                    throw Broken("a frame after the end of stream \(stream)")
+                }
                 try asked[stream]?.window.receive(frame.payload.readableBytes, isTerminal: frame.isTerminal)
                 asked[stream]?.unconsumed += frame.payload.readableBytes
                 try contents[stream]?.take(frame)
