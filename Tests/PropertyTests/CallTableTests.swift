@@ -66,6 +66,8 @@ struct CallTableTests {
                             throw Broken("\(sending) is answered a second time")
                         }
                         guard case .success(let result) = outcome else { continue }
+                        try run.expect(
+                            result.thrown == nil, "what a body throws because it was stopped is taken for an answer")
                         try run.expect(result.values.bytes == id, "a call gets the result of another")
                         try run.expect(calls[id]?.ends == 1, "a result comes before the end")
                     }
@@ -77,8 +79,9 @@ struct CallTableTests {
                 running = nil
                 calls[id]?.ends += 1
                 let result = CallResult(values: CallValues(bytes: id))
-                let error = BatonError(.cancelled, "stopped")
-                try perform(table.finished(id, stopped ? .failure(error) : .success(result), now: now))
+                let thrown = CallResult(
+                    thrown: .init(type: "", message: "CancellationError()"), values: CallValues(bytes: id))
+                try perform(table.finished(id, .success(stopped ? thrown : result), now: now))
             }
 
             while run.step() {
