@@ -28,12 +28,26 @@ private struct RestlessTree {
     /// In some directory; there may be something.
     private func place(_ run: inout Run) -> String {
         let directories = [""] + paths.filter { isDirectory($0) && $0.count < 8 }.map { $0 + "/" }
-        return (run.pick(directories) ?? "") + (run.pick(["a", "b", "c", "d", "e"]) ?? "")
+        return (run.pick(directories) ?? "") + (run.pick("abcdefgh").map { String($0) } ?? "")
     }
 
     private func data(_ run: inout Run) -> Data {
-        let count = run.oneIn(5) ? run.number(100_000...600_000) : run.number(0...2000)
+        let count = run.oneIn(3) ? run.number(100_000...600_000) : run.number(0...20_000)
         return Data(repeating: UInt8(run.number(0...255)), count: count)
+    }
+
+    /// Enough to be read for a while.
+    func fill(_ run: inout Run) {
+        for _ in 0..<run.number(2...8) {
+            try? files.createDirectory(atPath: top + "/" + place(&run), withIntermediateDirectories: false)
+        }
+        for _ in 0..<40 { write(place(&run), &run) }
+    }
+
+    private func write(_ new: String, _ run: inout Run) {
+        run.note("write \(new)")
+        if !isFile(new) { try? files.removeItem(atPath: top + "/" + new) }
+        try? data(&run).write(to: URL(filePath: top + "/" + new))
     }
 
     /// One change. What cannot be done is not: a directory is not moved into itself.
@@ -42,10 +56,7 @@ private struct RestlessTree {
         let old = run.pick(paths) ?? new
         let (oldPlace, newPlace) = (top + "/" + old, top + "/" + new)
         switch run.number(0...11) {
-        case 0...2:
-            run.note("write \(new)")
-            if !isFile(new) { try? files.removeItem(atPath: newPlace) }
-            try? data(&run).write(to: URL(filePath: newPlace))
+        case 0...2: write(new, &run)
         case 3:
             run.note("append to \(old)")
             guard isFile(old), let handle = FileHandle(forWritingAtPath: oldPlace) else { return }
@@ -112,15 +123,16 @@ private final class Copying {
 @Suite("A tree that changes between its passes", .timeLimit(.minutes(5)))
 struct PassPropertyTests {
     @Test func `whatever changes, and whenever, the copy is the tree as it is in the end`() async throws {
-        try await checkProperty(runs: 10, steps: 5) { run in
+        try await checkProperty(runs: 8, steps: 12) { run in
             let bench = try Bench()
             let tree = try RestlessTree(bench)
             let destination = bench.receiverRoot + "/copy"
-            for _ in 0..<run.number(3...30) { tree.change(&run) }
+            tree.fill(&run)
+            for _ in 0..<run.number(0...10) { tree.change(&run) }
             let copying = try Copying(bench, to: destination)
             while !copying.isOver, run.step() {
-                for _ in 0..<run.number(0...4) { tree.change(&run) }
-                for _ in 0..<run.number(1...4) where !copying.isOver { try copying.step() }
+                for _ in 0..<run.number(0...2) { tree.change(&run) }
+                for _ in 0..<run.number(1...2) where !copying.isOver { try copying.step() }
             }
             for _ in 0..<1000 where !copying.isOver { try copying.step() }
             try run.expect(copying.isOver, "the passes never end")

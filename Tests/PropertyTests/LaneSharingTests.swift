@@ -67,7 +67,8 @@ struct LaneSharingTests {
                     let bytes = waiting.overtakenBy[id, default: 0] + burst.payload
                     streams[other]?.overtakenBy[id] = bytes
                     try run.expect(
-                        bytes <= LaneSharingTests.patience, "\(bytes) bytes of stream \(id) have overtaken stream \(other)")
+                        bytes <= LaneSharingTests.patience,
+                        "\(bytes) bytes of stream \(id) have overtaken stream \(other)")
                 }
                 return true
             }
