@@ -120,7 +120,7 @@ private final class Copying {
     }
 }
 
-@Suite("A tree that changes between its passes", .timeLimit(.minutes(5)))
+@Suite("A tree that changes between its passes", .timeLimit(.minutes(60)))
 struct PassPropertyTests {
     @Test func `whatever changes, and whenever, the copy is the tree as it is in the end`() async throws {
         try await checkProperty(runs: 8, steps: 12) { run in
