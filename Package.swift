@@ -104,7 +104,15 @@ let package = Package(
             exclude: ["Data/README.md"],
             swiftSettings: strict),
 
-        // Tests
+        // Tests. PropertyTesting drives machines with random events, which a seed brings back.
+        .target(name: "PropertyTesting", path: "Tests/PropertyTesting", swiftSettings: strict),
+        .testTarget(
+            name: "PropertyTests",
+            dependencies: [
+                "PropertyTesting", "Baton", "BatonAgent", "BatonClient", "BatonFiles", "BatonProtocol", "BatonRelay",
+                "BatonTransfer", "BatonTransport", nio,
+            ],
+            swiftSettings: strict),
         .testTarget(name: "BatonRelayTests", dependencies: ["BatonRelay", "BatonProtocol"], swiftSettings: strict),
         .testTarget(name: "BatonProtocolTests", dependencies: ["BatonProtocol", nio], swiftSettings: strict),
         .testTarget(
@@ -112,7 +120,8 @@ let package = Package(
             dependencies: ["BatonTLS", "COpenSSL", nio, nioPosix, nioEmbedded],
             swiftSettings: strict),
         .testTarget(name: "BatonTransportTests", dependencies: ["BatonTransport"], swiftSettings: strict),
-        .testTarget(name: "BatonFilesTests", dependencies: ["BatonFiles"], swiftSettings: strict),
+        .testTarget(
+            name: "BatonFilesTests", dependencies: ["BatonFiles", "PropertyTesting"], swiftSettings: strict),
         .testTarget(
             name: "BatonTransferTests", dependencies: ["BatonTransfer", "BatonProtocol"], swiftSettings: strict),
         .testTarget(
@@ -131,7 +140,7 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "baton-relay", "baton-agent", "baton-cli", "handover", "train-and-deploy", "baton-test-app", "Baton",
-                "BatonTLS", "CLinux", "CXXHash", nio, nioPosix, system,
+                "BatonTLS", "CLinux", "CXXHash", "PropertyTesting", nio, nioPosix, system,
             ],
             swiftSettings: strict),
     ],

@@ -15,6 +15,13 @@ struct WindowBudgetTests {
         #expect(budget.reserve(for: try work("other")) == Limits.defaultWindow)
     }
 
+    @Test func `what an app gets is never more than what is then left`() throws {
+        var budget = WindowBudget(total: 9 << 20)
+        #expect(budget.reserve(for: try work("greedy", "1")) == Limits.defaultWindow)
+        #expect(budget.reserve(for: try work("greedy", "2")) == nil)
+        #expect(budget.reserve(for: try work("other")) == Limits.smallestWindow)
+    }
+
     @Test func `a work that takes all it can get leaves room for others of its app`() throws {
         var budget = WindowBudget(total: 256 << 20)
         var held: UInt64 = 0

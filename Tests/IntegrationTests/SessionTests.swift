@@ -97,6 +97,27 @@ struct SessionTests {
         }
     }
 
+    @Test("A lane that is lost ends its GETs for good: the owner hears so, and need not answer before it is asked anew")
+    func lostLaneFreesStreams() async throws {
+        try await Cluster.run { cluster in
+            let (origin, lane) = try await cluster.session("third", .hello(maxStreams: 1))
+            let (asker, askersLane) = try await cluster.session("fourth")
+            asker.send(.get("outputs", of: "third", stream: 1))
+            let request = try await origin.frame(RawFrame.get)
+            lane.send(.entry(.file, "", size: 1000, stream: request.stream))
+            _ = try await askersLane.frame(RawFrame.entry)
+            // As if END had been on its way: the owner has nothing to add.
+            lane.close()
+            #expect(try await askersLane.frame(RawFrame.error).code == 13)
+            let cancel = try await origin.frame(RawFrame.cancel)
+            #expect(cancel.stream == request.stream && cancel.code == 13)
+            asker.send(.exists("outputs", of: "third", stream: 3))
+            let question = try await origin.frame(RawFrame.exists)
+            origin.send(.existsReply(stream: question.stream))
+            #expect(try await asker.frame(RawFrame.existsReply).stream == 3)
+        }
+    }
+
     @Test("The end of a session ends its lanes")
     func lostSession() async throws {
         try await Cluster.run { cluster in

@@ -129,6 +129,7 @@ struct CallTable {
             guard let until = entry.until, until <= now else { continue }
             if case .running = entry.state {
                 entries[id]?.until = nil
+                entries[id]?.stopped = entry.stopped ?? .cancelled
                 actions.append(.stop(id))
             } else {
                 actions += forget(id)

@@ -27,7 +27,7 @@ struct WindowBudget {
         for (window, share) in [(Limits.defaultWindow, total / 16), (Limits.smallestWindow, total / 4)] {
             let held = heldByWork[work, default: 0]
             guard held == 0 || held + window <= share, window <= left,
-                heldByApp[App(work), default: 0] + window <= left
+                heldByApp[App(work), default: 0] + window <= left - window
             else { continue }
             left -= window
             heldByApp[App(work), default: 0] += window

@@ -11,6 +11,14 @@ public enum Inflow: Sendable {
     /// Only the last one to another lane: the stream was cancelled, its end is still awaited.
     case endOnly(to: Lane, as: StreamID)
     case discard
+
+    /// The stream was cancelled.
+    fileprivate var isUnwanted: Bool {
+        switch self {
+        case .deliver, .forward: false
+        case .endOnly, .discard: true
+        }
+    }
 }
 
 /// Who wants to know how an outgoing stream gets on. Called on the lane's loop.
@@ -285,7 +293,8 @@ public actor Lane: LoopActor {
             defer { table = [:] }
             return table
         }
-        for entry in orphans.values {
+        for (stream, entry) in orphans {
+            session.giveUp(stream, isCancelled: entry.inflow.isUnwanted)
             switch entry.inflow {
             case .deliver(let inbox): inbox.finish(lost)
             case .forward(let lane, let other), .endOnly(let lane, let other): lane.end(other, with: lost)

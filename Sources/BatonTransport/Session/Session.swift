@@ -109,6 +109,18 @@ public actor Session: LoopActor {
         }
     }
 
+    /// The lane that was to bring the stream is gone, and with it perhaps its end: nobody waits for one any more (STR-29).
+    ///
+    /// - Parameter isCancelled: the peer has been asked to stop.
+    nonisolated func giveUp(_ stream: StreamID, isCancelled: Bool) {
+        onLoop { session in
+            guard !session.isOver, session.handlers.removeValue(forKey: stream) != nil else { return }
+            session.streams.settle(stream)
+            session.expiries[stream] = nil
+            if !isCancelled { session.channel.send(.cancel(.interrupted), stream: stream) }
+        }
+    }
+
     // MARK: Streams of the peer
 
     /// The peer waits so much longer for the answer: its request has been passed on, or begun (CAL-8).

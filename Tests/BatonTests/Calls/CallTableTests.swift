@@ -72,6 +72,18 @@ struct CallTableTests {
         #expect(table.finished(order(1).id, result(1), now: now + .seconds(61)).isEmpty)
     }
 
+    @Test
+    mutating func
+        `a caller that comes back too late hears that its call was stopped, not what the body threw for that`()
+    {
+        _ = table.receive(order(1), sending: 2)
+        _ = table.cancel(sending: 2, because: .interrupted, now: now)
+        #expect(table.tick(now: now + .seconds(60)) == [.stop(order(1).id)])
+        #expect(table.receive(order(1, again: true), sending: 4) == [.accept(sending: 4)])
+        let thrown = CallResult(thrown: .init(type: "", message: "CancellationError()"), values: CallValues())
+        #expect(refused(table.finished(order(1).id, .success(thrown), now: now + .seconds(61))) == [.cancelled])
+    }
+
     @Test mutating func `a call whose caller comes back in time is not stopped`() {
         _ = table.receive(order(1), sending: 2)
         _ = table.cancel(sending: 2, because: .interrupted, now: now)

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import PropertyTesting
 import Testing
 
 /// When the relay is killed while it keeps the mixed tree; see `Moment` in BatonProtocol.

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import PropertyTesting
 import Testing
 
 /// `BATON_KILL_MOMENTS` says at how many moments each of the processes is killed (50 if it is not set), `BATON_KILL_SEED` lets
