@@ -148,7 +148,7 @@ struct PathTransferTests {
                         times.append(ContinuousClock.now - began)
                     }
                     // Half of them: this process has other tests to run.
-                    #expect(times.sorted()[10] < .seconds(1), "\(times)")
+                    #expect(times.sorted()[10] < .seconds(1).patient, "\(times)")
                     try await group.waitForAll()
                 }
                 #expect(try outputs.list().count == 100)
