@@ -30,7 +30,7 @@ RELEASE := --configuration release --static-swift-stdlib -Xlinker -L$(CURDIR)/$(
 RELEASE_BIN = $(shell $(SWIFT) build $(RELEASE) --show-bin-path)
 
 FORMAT_OPTIONS := --configuration .swift-format --recursive --parallel
-SWIFT_FILES := Sources Tests Examples Package.swift
+SWIFT_FILES := Sources Tests Examples Scripts Package.swift
 
 .DEFAULT_GOAL := help
 .PHONY: help demo example example-many test soak sanitize build release certs bench lint format interface docs install clean

@@ -1,6 +1,6 @@
 // What the sanitizers are tried on before the tests: what is right, and for each one something that it has to report.
 
-import Dispatch
+import Glibc
 import Synchronization
 
 private final class Counter: Sendable {
@@ -8,20 +8,27 @@ private final class Counter: Sendable {
     nonisolated(unsafe) var bare = 0
 }
 
-/// Two threads at once, a hundred thousand times each: they get in each other's way.
-private func twice(_ body: @escaping @Sendable () -> Void) {
-    DispatchQueue.concurrentPerform(iterations: 2) { _ in
-        for _ in 0..<100_000 { body() }
-    }
+private let counter = Counter()
+
+/// Two threads, which take their time: they get in each other's way.
+private func twice(_ body: @convention(c) @Sendable (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?) {
+    var threads = [pthread_t](repeating: pthread_t(), count: 2)
+    for index in threads.indices { pthread_create(&threads[index], nil, body, nil) }
+    for thread in threads { pthread_join(thread, nil) }
 }
 
-private let counter = Counter()
 switch CommandLine.arguments.dropFirst().first {
 case "right":
-    // Threads have to wait for the mutex, and the kernel wakes them.
-    twice { counter.guarded.withLock { $0 += 1 } }
+    // Now and then one waits for the mutex, and the kernel hands it over.
+    twice { _ in
+        for _ in 0..<300_000 { counter.guarded.withLock { $0 += 1 } }
+        return nil
+    }
 case "thread":
-    twice { counter.bare += 1 }
+    twice { _ in
+        counter.bare += 1
+        return nil
+    }
 case "address":
     let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: 8)
     bytes.deallocate()
