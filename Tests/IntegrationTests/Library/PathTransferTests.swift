@@ -23,7 +23,9 @@ struct PathTransferTests {
             var seen: [Path.Progress] = []
             for try await progress in path.transfer() {
                 seen.append(progress)
-                if seen.count == 4 { origin.send(SIGCONT) }
+                guard seen.count == 4 else { continue }
+                try await eventually("an origin that stands still") { origin.isStopped }
+                origin.send(SIGCONT)
             }
             #expect(seen.count > 4 && seen.map(\.bytes) == seen.map(\.bytes).sorted())
             #expect(seen.contains { $0.waitingFor != .nothing })
@@ -38,7 +40,10 @@ struct PathTransferTests {
         try await heldUp { cluster, path, origin in
             let copy: Path = "copy"
             try copy.write("old")
-            for try await progress in path.transfer(to: copy, overwrite: true) where progress.bytes > 0 { break }
+            for try await progress in path.transfer(to: copy, overwrite: true) where progress.bytes > 0 {
+                try await eventually("an origin that stands still") { origin.isStopped }
+                break
+            }
             try await expectPartialData(in: cluster.deploy)
             #expect(try copy.readText() == "old")
             origin.send(SIGCONT)
