@@ -18,6 +18,10 @@ MOMENTS ?= 500
 SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
 SECONDS ?= 600
 
+# make sanitize: with which sanitizers, and which tests (a regular expression; all, if it is empty)
+SANITIZE ?= thread address
+FILTER ?=
+
 # One release build serves demo, examples, bench and install: the Swift and C++ runtimes are linked in, so that the programs need
 # libssl and the C library and nothing else. The linker takes libstdc++ from a directory that holds only the static one.
 STATIC := .build/static
@@ -26,10 +30,10 @@ RELEASE := --configuration release --static-swift-stdlib -Xlinker -L$(CURDIR)/$(
 RELEASE_BIN = $(shell $(SWIFT) build $(RELEASE) --show-bin-path)
 
 FORMAT_OPTIONS := --configuration .swift-format --recursive --parallel
-SWIFT_FILES := Sources Tests Examples Package.swift
+SWIFT_FILES := Sources Tests Examples Scripts Package.swift
 
 .DEFAULT_GOAL := help
-.PHONY: help demo example example-many test soak build release certs bench lint format interface checks docs install clean
+.PHONY: help demo example example-many test soak build release certs bench lint format interface checks docs install clean sanitize
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -54,6 +58,10 @@ soak: build ## Kill processes at random moments and rewrite sources for long (MO
 	@Scripts/require run
 	BATON_KILL_MOMENTS=$(MOMENTS) BATON_KILL_SEED=$(SEED) BATON_REWRITE_SECONDS=$(SECONDS) \
 		$(SWIFT) test --skip-build --filter 'IntegrationTests\.(KillTests|PersistKillTests|RewritingTests)'
+
+sanitize: ## Run the tests with the thread and the address sanitizer in them and in the programs (SANITIZE=thread, FILTER=)
+	@Scripts/require build run
+	@for sanitizer in $(SANITIZE); do Scripts/sanitize $$sanitizer '$(FILTER)' || exit; done
 
 build: ## Compile everything, tests too, for debugging; warnings are errors
 	@Scripts/require build

@@ -246,7 +246,7 @@ struct WaitTests {
             if frame.type == RawFrame.goAway { frame = try await program.frame() }
             #expect(frame.type == RawFrame.error && frame.code == 13)
             #expect(try await cluster.deploy.program.status() == 0)
-            #expect(ContinuousClock.now - began < .seconds(4))
+            #expect(ContinuousClock.now - began < .seconds(4).patient)
         }
     }
 
@@ -372,7 +372,7 @@ struct WaitTests {
                 let began = ContinuousClock.now
                 cluster.trainer.program.send(SIGTERM)
                 #expect(try await cluster.trainer.program.status() == 0)
-                #expect(ContinuousClock.now - began < .seconds(4))
+                #expect(ContinuousClock.now - began < .seconds(4).patient)
                 #expect(!asker.hasFrame)
                 let next = try cluster.agent("trainer", root: cluster.trainer.root, flags: ["--share", "outputs"])
                 try await next.says("waiting")

@@ -78,7 +78,8 @@ struct SocketPair: Sendable {
     let clientLog: SocketLog
     let serverLog: SocketLog
 
-    static let group = MultiThreadedEventLoopGroup.singleton
+    /// So many loops that tests do not share one: a loop that is busy for another test looks like a peer that stands still.
+    static let group = MultiThreadedEventLoopGroup(numberOfThreads: 16)
 
     /// - Parameters:
     ///   - clientClosesAt: the client closes when it has received so many bytes; likewise the server.

@@ -23,7 +23,9 @@ struct PathTransferTests {
             var seen: [Path.Progress] = []
             for try await progress in path.transfer() {
                 seen.append(progress)
-                if seen.count == 4 { origin.send(SIGCONT) }
+                guard seen.count == 4 else { continue }
+                try await eventually("an origin that stands still") { origin.isStopped }
+                origin.send(SIGCONT)
             }
             #expect(seen.count > 4 && seen.map(\.bytes) == seen.map(\.bytes).sorted())
             #expect(seen.contains { $0.waitingFor != .nothing })
@@ -38,7 +40,10 @@ struct PathTransferTests {
         try await heldUp { cluster, path, origin in
             let copy: Path = "copy"
             try copy.write("old")
-            for try await progress in path.transfer(to: copy, overwrite: true) where progress.bytes > 0 { break }
+            for try await progress in path.transfer(to: copy, overwrite: true) where progress.bytes > 0 {
+                try await eventually("an origin that stands still") { origin.isStopped }
+                break
+            }
             try await expectPartialData(in: cluster.deploy)
             #expect(try copy.readText() == "old")
             origin.send(SIGCONT)
@@ -148,7 +153,7 @@ struct PathTransferTests {
                         times.append(ContinuousClock.now - began)
                     }
                     // Half of them: this process has other tests to run.
-                    #expect(times.sorted()[10] < .seconds(1), "\(times)")
+                    #expect(times.sorted()[10] < .seconds(1).patient, "\(times)")
                     try await group.waitForAll()
                 }
                 #expect(try outputs.list().count == 100)

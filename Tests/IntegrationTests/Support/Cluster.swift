@@ -208,7 +208,7 @@ func readyLine(
 private actor Turnstile {
     static let shared = Turnstile()
 
-    private var free = 6
+    private var free = max(3, 6 / Sanitized.patience)
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
     func enter() async throws {

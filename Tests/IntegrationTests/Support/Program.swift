@@ -13,7 +13,7 @@ final class Program: Sendable {
     /// Starts `arguments[0]`, looked up in `PATH` unless it has a slash.
     ///
     /// - Parameters:
-    ///   - environment: added to `PATH` and `HOME`; nothing else is inherited.
+    ///   - environment: added to `PATH`, `HOME` and ``Sanitized/variables``; nothing else is inherited.
     ///   - directory: the working directory.
     init(_ arguments: [String], environment: [String: String] = [:], in directory: String? = nil) throws {
         name = arguments.joined(separator: " ")
@@ -36,7 +36,8 @@ final class Program: Sendable {
         posix_spawnattr_setsigdefault(&attributes, &signals)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
 
-        let inherited = ProcessInfo.processInfo.environment.filter { ["PATH", "HOME"].contains($0.key) }
+        let names = ["PATH", "HOME"] + Sanitized.variables
+        let inherited = ProcessInfo.processInfo.environment.filter { names.contains($0.key) }
         let variables = inherited.merging(environment) { $1 }.map { "\($0.key)=\($0.value)" }
         // `env` becomes the program, under the same process id.
         let arguments = (directory.map { ["env", "-C", $0] } ?? []) + arguments
@@ -135,13 +136,14 @@ func shell(_ script: String, in directory: String, within limit: Duration = .sec
     return output.stdout
 }
 
-/// Waits until `condition` holds.
+/// Waits until `condition` holds, with the tests' patience.
 ///
 /// - Throws: ``Failure`` if it does not within the limit.
 func eventually(
     _ what: String, within limit: Duration = .seconds(20), _ condition: () async throws -> Bool,
     otherwise: () -> String = { "" }
 ) async throws {
+    let limit = limit.patient
     let deadline = ContinuousClock.now + limit
     while try await !condition() {
         guard ContinuousClock.now < deadline else { throw Failure("\(what): not within \(limit)\n\(otherwise())") }
