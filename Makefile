@@ -18,6 +18,9 @@ MOMENTS ?= 500
 SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
 SECONDS ?= 600
 
+# make fuzz: which of the targets of Tests/Fuzzing, all of them if it is empty; it runs for SECONDS in all
+TARGET ?=
+
 # One release build serves demo, examples, bench and install: the Swift and C++ runtimes are linked in, so that the programs need
 # libssl and the C library and nothing else. The linker takes libstdc++ from a directory that holds only the static one.
 STATIC := .build/static
@@ -29,7 +32,7 @@ FORMAT_OPTIONS := --configuration .swift-format --recursive --parallel
 SWIFT_FILES := Sources Tests Examples Package.swift
 
 .DEFAULT_GOAL := help
-.PHONY: help demo example example-many test soak build release certs bench lint format interface docs install clean
+.PHONY: help demo example example-many test soak fuzz fuzz-coverage build release certs bench lint format interface docs install clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -54,6 +57,14 @@ soak: build ## Kill processes at random moments and rewrite sources for long (MO
 	@Scripts/require run
 	BATON_KILL_MOMENTS=$(MOMENTS) BATON_KILL_SEED=$(SEED) BATON_REWRITE_SECONDS=$(SECONDS) \
 		$(SWIFT) test --skip-build --filter 'IntegrationTests\.(KillTests|PersistKillTests|RewritingTests)'
+
+fuzz: ## Fuzz what takes bytes from outside, guided by coverage, under the address sanitizer (SECONDS=, TARGET=)
+	@Scripts/require build fuzz
+	@Scripts/fuzz run --seconds $(SECONDS) $(TARGET)
+
+fuzz-coverage: ## How much of its own code the corpus of each fuzz target reaches; fails below 80 % (TARGET=)
+	@Scripts/require build fuzz
+	@Scripts/fuzz coverage $(TARGET)
 
 build: ## Compile everything, tests too, for debugging; warnings are errors
 	@Scripts/require build

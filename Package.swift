@@ -23,11 +23,13 @@ let fuzzing: Target =
     if Context.environment["BATON_FUZZ"] != nil {
         .executableTarget(
             name: "baton-fuzz", dependencies: ["BatonFiles", "BatonProtocol", "BatonTLS", "COpenSSL", nio, system],
-            path: "Tests/Fuzzing", sources: ["Program", "Support", "Targets"], swiftSettings: strict)
+            path: "Tests/Fuzzing", exclude: ["Corpus", "Regressions"], sources: ["Program", "Support", "Targets"],
+            swiftSettings: strict)
     } else {
         .testTarget(
             name: "FuzzingTests", dependencies: ["BatonFiles", "BatonProtocol", "BatonTLS", "COpenSSL", nio, system],
-            path: "Tests/Fuzzing", sources: ["Replay", "Support", "Targets"], swiftSettings: strict)
+            path: "Tests/Fuzzing", exclude: ["Corpus", "Regressions"], sources: ["Replay", "Support", "Targets"],
+            swiftSettings: strict)
     }
 
 let package = Package(

@@ -35,12 +35,22 @@ private let target: FuzzTarget? = CommandLine.arguments.dropFirst().first.flatMa
 
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzerTestOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    let before = processorSeconds
     do {
         try target?.check(Array(UnsafeBufferPointer(start: start, count: count)))
+        // By the processor's clock: on a busy machine a second passes for nothing.
+        let spent = processorSeconds - before
+        try expect(spent < 1, "\(count) bytes took \(spent) seconds")
     } catch {
         print("FINDING: \(error)")
         fflush(nil)
         abort()
     }
     return 0
+}
+
+private var processorSeconds: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }

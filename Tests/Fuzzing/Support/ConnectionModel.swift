@@ -32,7 +32,8 @@ struct ConnectionModel {
             try expect(isFitting, "\(frame.type) greets")
             isGreeted = true
         case .answer(let message):
-            try expect(isGreeted && frame.type == .ping && message.type == .pong, "\(message.type) answers \(frame.type)")
+            try expect(
+                isGreeted && frame.type == .ping && message.type == .pong, "\(message.type) answers \(frame.type)")
         case .pong: try expect(isGreeted && frame.type == .pong, "\(frame.type) is a pong")
         case .deliver(let delivered):
             let isFitting = isGreeted && delivered == frame && !isPing && frame.type != .goAway

@@ -119,7 +119,8 @@ struct ModelledLane {
         switch shape & 3 {
         case 0: return UInt64(shape) << 14
         case 1: return choices.integer()
-        case 2: return (streams[StreamID(shape >> 3 & 3)]?.granted ?? 0) &+ UInt64(choices.integer(as: UInt16.self)) << 8
+        case 2:
+            return (streams[StreamID(shape >> 3 & 3)]?.granted ?? 0) &+ UInt64(choices.integer(as: UInt16.self)) << 8
         default: return UInt64.max - UInt64(shape >> 2)
         }
     }

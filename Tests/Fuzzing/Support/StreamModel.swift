@@ -22,7 +22,8 @@ struct StreamModel {
     private func isOurs(_ stream: StreamID) -> Bool { (stream % 2 == 1) == (role == .dialer) }
 
     mutating func open(_ stream: StreamID?, _ type: FrameType, allowed: UInt16) throws(Finding) {
-        try expect((stream == nil) == (ours.count >= Int(allowed)), "\(ours.count) of \(allowed) open, and \(stream ?? 0)")
+        try expect(
+            (stream == nil) == (ours.count >= Int(allowed)), "\(ours.count) of \(allowed) open, and \(stream ?? 0)")
         guard let stream else { return }
         try expect(isOurs(stream) && stream > lastOfOurs, "stream \(stream) is ours after \(lastOfOurs)")
         lastOfOurs = stream
@@ -78,7 +79,8 @@ struct StreamModel {
             case .malformed: true
             case .badStream: frame.type.isRequest ? isOurs(stream) : !wasOpened(stream) || !isOfRightSide(frame)
             case .streamReused: frame.type.isRequest && !isOurs(stream) && stream <= lastOfTheirs
-            case .unexpectedFrame: !frame.type.isRequest && (stream == 0 || ours[stream] != nil || theirs[stream] != nil)
+            case .unexpectedFrame:
+                !frame.type.isRequest && (isOutOfPlace(frame) || ours[stream] ?? theirs[stream] != nil)
             case .flood: cancels >= 1024 || opens >= 16_384 || lateFrames >= 16_384
             default: false
             }
@@ -106,6 +108,12 @@ struct StreamModel {
 
     private func isOfRightSide(_ frame: Frame) -> Bool {
         isOurs(frame.stream) != [.cancel, .credit].contains(frame.type)
+    }
+
+    /// On any stream: no frame of a session's streams, or a ticket from a dialer.
+    private func isOutOfPlace(_ frame: Frame) -> Bool {
+        let isOfStreams = (0x20...0x33).contains(frame.type.rawValue)
+        return !isOfStreams && (frame.type != .ticket || role == .acceptor)
     }
 
     private func isOpen(_ frame: Frame) -> Bool {

@@ -54,7 +54,9 @@ struct TreeScript {
 
     /// The step of an input by which this frame comes.
     static func step(_ frame: Vectors.Frame) -> [UInt8] {
-        let length = [UInt8(truncatingIfNeeded: frame.payload.count >> 8), UInt8(truncatingIfNeeded: frame.payload.count)]
+        let length = [
+            UInt8(truncatingIfNeeded: frame.payload.count >> 8), UInt8(truncatingIfNeeded: frame.payload.count),
+        ]
         return [13, frame.type, frame.flags] + length + frame.payload
     }
 

@@ -36,9 +36,11 @@ extension FuzzTarget {
     /// The URI that names a work says what the identity says, and no other URI does.
     static let identity = FuzzTarget(
         name: "identity",
-        code: ["BatonTLS/Identity/WorkIdentity.swift: public struct WorkIdentity > public init(uri", 
-               "BatonTLS/Identity/WorkIdentity.swift: public struct WorkIdentity > private static func",
-               "BatonTLS/Identity/WorkIdentity.swift: public struct WorkIdentity > public var description"],
+        code: [
+            "BatonTLS/Identity/WorkIdentity.swift: public struct WorkIdentity > public init(uri",
+            "BatonTLS/Identity/WorkIdentity.swift: public struct WorkIdentity > private static func",
+            "BatonTLS/Identity/WorkIdentity.swift: public struct WorkIdentity > public var description",
+        ],
         longest: 700,
         seeds: { Vectors.identities.flatMap(\.uris).map { Array($0.utf8) } },
         check: { input in

@@ -9,7 +9,8 @@ extension FuzzTarget {
         name: "manifest",
         code: [
             "BatonFiles/Store/Manifest/ManifestReader.swift", "BatonFiles/Store/Manifest/ManifestText.swift",
-            "BatonFiles/Store/Manifest/ManifestLines.swift", "BatonFiles/Store/Manifest/Manifest.swift: extension Manifest.Entry",
+            "BatonFiles/Store/Manifest/ManifestLines.swift",
+            "BatonFiles/Store/Manifest/Manifest.swift: extension Manifest.Entry",
         ],
         seeds: { [manifestSample] },
         check: { input in
@@ -21,7 +22,8 @@ extension FuzzTarget {
             while let entry = try? reader.next() {
                 try judge(resolved: entry.path)
                 try expectRoundTrip(entry)
-                try expect(entries.last.map { $0.path < entry.path } ?? entry.path.isRoot, "out of order: \(entry.path)")
+                try expect(
+                    entries.last.map { $0.path < entry.path } ?? entry.path.isRoot, "out of order: \(entry.path)")
                 entries.append(entry)
             }
             for entry in entries.prefix(4) {

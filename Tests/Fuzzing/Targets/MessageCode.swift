@@ -22,7 +22,8 @@ enum MessageCode {
         case .existsReply: reply("existsReply", "exists") + source
         case .statReply: coding("PathStatus", "public struct PathStatus") + source
         case .listReply:
-            coding("Listing", "public struct Listing") + lines("Listing", "public struct Listing > private static func judge")
+            coding("Listing", "public struct Listing")
+                + lines("Listing", "public struct Listing > private static func judge")
                 + source
         case .echoReply: reply("echoReply", "echo")
         case .persistReply: lines("Receipt", "extension Receipt")
@@ -30,7 +31,8 @@ enum MessageCode {
             coding("Artifacts", "public struct ArtifactItem") + coding("Artifacts", "public struct ArtifactsListing")
                 + lines("Artifacts", "public struct ArtifactItem > public func precedes")
         case .shareReply: coding("LocalReplies", "public struct Shared")
-        case .fetchReply: coding("LocalReplies", "public struct Fetched") + lines("TreeCoding", "extension SkippedEntry") + source
+        case .fetchReply:
+            coding("LocalReplies", "public struct Fetched") + lines("TreeCoding", "extension SkippedEntry") + source
         case .attachReply: reply("attachReply", "attach")
         case .callReply: coding("Calls", "public struct CallResult") + values
         case .error: lines("Reply", "extension BatonError")
@@ -69,6 +71,8 @@ enum MessageCode {
     }
 
     private static func reply(_ type: String, _ name: String) -> [String] {
-        lines("Reply", "public enum Reply > init(_ type > case .\(type):", "public enum Reply > func write > case .\(name)(")
+        lines(
+            "Reply", "public enum Reply > init(_ type > case .\(type):",
+            "public enum Reply > func write > case .\(name)(")
     }
 }

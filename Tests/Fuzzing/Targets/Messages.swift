@@ -14,7 +14,9 @@ extension FuzzTarget {
             longest: 6000,
             seeds: {
                 Vectors.frames.filter { $0.type == type.rawValue }.map { [$0.flags] + $0.payload }
-                    + Vectors.trees.flatMap(\.frames).filter { $0.type == type.rawValue }.map { [$0.flags] + $0.payload }
+                    + Vectors.trees.flatMap(\.frames).filter { $0.type == type.rawValue }.map {
+                        [$0.flags] + $0.payload
+                    }
             },
             check: { input in
                 var choices = Choices(input)

@@ -9,7 +9,7 @@ extension FuzzTarget {
     static let laneScheduler = FuzzTarget(
         name: "lane-scheduler",
         code: [
-            "BatonProtocol/Machines/LaneScheduler.swift: public struct LaneScheduler",
+            "BatonProtocol/Machines/LaneScheduler.swift: public struct LaneScheduler"
         ],
         longest: 1024,
         seeds: {
@@ -28,7 +28,8 @@ extension FuzzTarget {
     static let credit = FuzzTarget(
         name: "credit",
         code: [
-            "BatonProtocol/Machines/ReceiveWindow.swift", "BatonProtocol/Machines/LaneScheduler.swift: public struct LaneScheduler > public mutating func next",
+            "BatonProtocol/Machines/ReceiveWindow.swift",
+            "BatonProtocol/Machines/LaneScheduler.swift: public struct LaneScheduler > public mutating func next",
             "BatonProtocol/Machines/LaneScheduler.swift: public struct LaneScheduler > public mutating func grant",
             "BatonProtocol/Machines/LaneScheduler.swift: public struct LaneScheduler > public mutating func enqueue",
         ],
@@ -84,7 +85,8 @@ extension FuzzTarget {
             var choices = Choices(input)
             var frames: [Frame] = []
             while !choices.isAtEnd {
-                let type = choices.one(of: [.entry, .chunk, .skipped, .end, .again, .keep, .source, .error] as [FrameType])
+                let type = choices.one(
+                    of: [.entry, .chunk, .skipped, .end, .again, .keep, .source, .error] as [FrameType])
                 let length = max(type.smallestLanePayload, Int(choices.integer(as: UInt16.self)))
                 let payload = ByteBuffer(repeating: UInt8(truncatingIfNeeded: frames.count), count: length)
                 frames.append(Frame(type: type, stream: 7, payload: payload))

@@ -10,7 +10,9 @@ extension FuzzTarget {
             name: "connection-\(name)",
             code: ["BatonProtocol/Machines/ConnectionMachine.swift"],
             longest: 2048,
-            seeds: { Vectors.frames.filter { $0.bytes.count < 512 }.map { [start($0)] + Side.step(feeding: $0.bytes) } },
+            seeds: {
+                Vectors.frames.filter { $0.bytes.count < 512 }.map { [start($0)] + Side.step(feeding: $0.bytes) }
+            },
             check: { input in
                 var choices = Choices(input)
                 let options = choices.byte()
@@ -28,7 +30,9 @@ extension FuzzTarget {
             name: "session-\(name)",
             code: ["BatonProtocol/Machines/ConnectionMachine.swift", "BatonProtocol/Machines/StreamTable.swift"],
             seeds: {
-                let heard = Vectors.transcript.filter { ($0.from == "acceptor") == (role == .dialer) && $0.kind == .control }
+                let heard = Vectors.transcript.filter {
+                    ($0.from == "acceptor") == (role == .dialer) && $0.kind == .control
+                }
                 let whole = heard.flatMap { [opening(9)] + Side.step(feeding: $0.bytes) }
                 let open = [3, 9, 6, 0].map { opening($0) }
                 return [[0] + whole, [8] + open + whole]

@@ -34,7 +34,8 @@ extension FuzzTarget {
                 try model.take(message)
                 try expect(order.total == model.total, "\(order.total) were taken, not \(model.total)")
                 let total = order.total
-                try expect(total.entries <= limits.entries && total.bytes <= limits.bytes, "\(total) is over the limits")
+                try expect(
+                    total.entries <= limits.entries && total.bytes <= limits.bytes, "\(total) is over the limits")
             }
         })
 

@@ -120,7 +120,8 @@ private struct Receiver {
             try expect(!isRefused, "a tree is published that was refused")
             let found = try scratch.measure()
             let isAsTold = found.files == publication.files && found.bytes == publication.bytes
-            try expect(isAsTold, "\(found) lie there, \(publication.files) files of \(publication.bytes) bytes were told")
+            try expect(
+                isAsTold, "\(found) lie there, \(publication.files) files of \(publication.bytes) bytes were told")
         }
         if overwrite || publication != nil { try scratch.removeDestination() }
         let left = scratch.leftovers

@@ -20,7 +20,8 @@ extension FuzzTarget {
                     let fits = received + length <= granted
                     do {
                         try window.receive(Int(length), isTerminal: isTerminal)
-                        try expect(fits || isTerminal, "\(length) bytes more than \(received) with credit for \(granted)")
+                        try expect(
+                            fits || isTerminal, "\(length) bytes more than \(received) with credit for \(granted)")
                         received += length
                     } catch let error as ProtocolViolation {
                         try expect(!fits && !isTerminal, "\(length) bytes were granted, and refused")
