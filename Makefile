@@ -21,6 +21,8 @@ SECONDS ?= 600
 # make sanitize: with which sanitizers, and which tests (a regular expression; all, if it is empty)
 SANITIZE ?= thread address
 FILTER ?=
+# make fuzz: which of the targets of Tests/Fuzzing, all of them if it is empty; it runs for SECONDS in all
+TARGET ?=
 
 # One release build serves demo, examples, bench and install: the Swift and C++ runtimes are linked in, so that the programs need
 # libssl and the C library and nothing else. The linker takes libstdc++ from a directory that holds only the static one.
@@ -33,7 +35,7 @@ FORMAT_OPTIONS := --configuration .swift-format --recursive --parallel
 SWIFT_FILES := Sources Tests Examples Scripts Package.swift
 
 .DEFAULT_GOAL := help
-.PHONY: help demo example example-many test soak build release certs bench lint format interface checks docs install clean sanitize
+.PHONY: help demo example example-many test soak build release certs bench lint format interface checks docs install clean sanitize fuzz fuzz-coverage
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -62,6 +64,13 @@ soak: build ## Kill processes at random moments and rewrite sources for long (MO
 sanitize: ## Run the tests with the thread and the address sanitizer in them and in the programs (SANITIZE=thread, FILTER=)
 	@Scripts/require build run
 	@for sanitizer in $(SANITIZE); do Scripts/sanitize $$sanitizer '$(FILTER)' || exit; done
+fuzz: ## Fuzz what takes bytes from outside, guided by coverage, under the address sanitizer (SECONDS=, TARGET=)
+	@Scripts/require build fuzz
+	@Scripts/fuzz run --seconds $(SECONDS) $(TARGET)
+
+fuzz-coverage: ## How much of its own code the corpus of each fuzz target reaches; fails below 80 % (TARGET=)
+	@Scripts/require build fuzz
+	@Scripts/fuzz coverage $(TARGET)
 
 build: ## Compile everything, tests too, for debugging; warnings are errors
 	@Scripts/require build

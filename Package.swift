@@ -17,6 +17,21 @@ let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swif
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
+// The targets of Tests/Fuzzing are compiled in one of two ways: for `make fuzz` into the program that libFuzzer drives, else
+// into a test. They look into the modules as tests do.
+let fuzzing: Target =
+    if Context.environment["BATON_FUZZ"] != nil {
+        .executableTarget(
+            name: "baton-fuzz", dependencies: ["BatonFiles", "BatonProtocol", "BatonTLS", "COpenSSL", nio, system],
+            path: "Tests/Fuzzing", exclude: ["Corpus", "Regressions"], sources: ["Program", "Support", "Targets"],
+            swiftSettings: strict)
+    } else {
+        .testTarget(
+            name: "FuzzingTests", dependencies: ["BatonFiles", "BatonProtocol", "BatonTLS", "COpenSSL", nio, system],
+            path: "Tests/Fuzzing", exclude: ["Corpus", "Regressions"], sources: ["Replay", "Support", "Targets"],
+            swiftSettings: strict)
+    }
+
 let package = Package(
     name: "baton",
     products: [
@@ -135,6 +150,7 @@ let package = Package(
         .executableTarget(
             name: "baton-test-app", dependencies: ["Baton"], path: "Tests/TestApp", swiftSettings: strict),
         .testTarget(name: "BatonAgentTests", dependencies: ["BatonAgent", "BatonProtocol"], swiftSettings: strict),
+        fuzzing,
         // The programs themselves, as processes: they are dependencies so that they are built before they are run.
         .testTarget(
             name: "IntegrationTests",

@@ -420,6 +420,15 @@ import Testing
         #expect(try description("copy") == reference(origin))
     }
 
+    @Test func `an order of which nothing came to lie there leaves nothing to a later get`() throws {
+        let writer = try freshWriter(calls: FileSystemCalls())
+        // It is refused only once its stage is recorded: no attributes were asked for.
+        let top = try Script.directory("", mode: 0o755, [ExtendedAttribute(name: Array("user.a".utf8), value: [])])
+        try expectError(.corrupt) { for message in top { try writer.receive(message) } }
+        writer.keepPartial()
+        #expect(try bench.leftovers == "")
+    }
+
     // MARK: What is kept
 
     /// Partial data of `size` bytes and its journal.

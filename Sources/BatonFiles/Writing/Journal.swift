@@ -105,6 +105,8 @@ struct Journal {
     mutating func flush() {
         if isClosed { return }
         writeMark()
+        // A journal that says nothing is none: nobody could go on with its stage.
+        if batch.readableBytes == 0 { return }
         do throws(Errno) {
             if file == nil { file = try folder.stages.createFile(name) }
             guard let file else { return }
