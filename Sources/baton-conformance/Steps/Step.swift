@@ -1,0 +1,39 @@
+/// One step of a case.
+protocol Step: SendableMetatype {
+    /// - Throws: ``CaseError`` for what cannot be.
+    init(from keys: inout Keys) throws
+    /// - Throws: ``StepFailure`` if what is tested does not do what the step demands, ``CaseError`` if it cannot be run.
+    func run(in world: World) throws
+}
+
+/// The verbs of the format, by the key that names each. A key that is a verb in one step can be an ordinary key of another, so
+/// the first that is found here counts.
+enum Verbs {
+    private enum Side { case relay, agent, both }
+
+    private static let all: [(verb: String, side: Side, type: any Step.Type)] = [
+        ("open", .both, OpenStep.self), ("session", .both, SessionStep.self), ("lane", .both, LaneStep.self),
+        ("refused", .both, RefusedStep.self),
+        ("close", .both, CloseStep.self), ("closed", .both, ClosedStep.self), ("alive", .both, AliveStep.self),
+        ("send", .both, SendStep.self), ("expect", .both, ExpectStep.self), ("expect_all", .both, ExpectAllStep.self),
+        ("nothing", .both, NothingStep.self), ("is", .both, IsStep.self), ("wait_ms", .both, WaitStep.self),
+    ] + ["carry","give","take","check","file","directory","hard_link","link","fifo","remove","rename","append","start","signal","exited","flood","crowd","local"].map { ($0, .both, PendingStep.self) } + [
+    ]
+
+    static func read(_ json: JSON, tested: Case.Tested, _ layouts: Layouts) throws -> any Step {
+        var keys = try Keys(json, layouts)
+        guard let found = all.first(where: { keys.has($0.verb) }) else { throw CaseError("there is no verb in it") }
+        switch (found.side, tested) {
+        case (.relay, .agent), (.agent, .relay): throw CaseError("\"\(found.verb)\" is not for cases of the \(tested)")
+        default: break
+        }
+        let step = try found.type.init(from: &keys)
+        try keys.end()
+        return step
+    }
+}
+
+struct PendingStep: Step {
+    init(from keys: inout Keys) throws { keys.swallow() }
+    func run(in world: World) throws { throw CaseError("the runner cannot do this yet") }
+}
