@@ -2,6 +2,8 @@
 /// misspelled one would weaken a case without a sound.
 struct Keys {
     let layouts: Layouts
+    /// What the case tests, where that makes a difference.
+    var tested = Case.Tested.relay
     private var members: [String: JSON]
 
     init(_ json: JSON, _ layouts: Layouts) throws {

@@ -12,54 +12,129 @@ final class CaseRunner {
 
     /// - Throws: ``CaseError`` for a case that cannot be run as it is written.
     func run(_ tested: Case) throws -> Outcome {
+        guard !tested.needsProcess || counterpart.hasProcess else {
+            return Outcome(tested: tested, verdict: .notRun("it needs a process"), duration: .zero)
+        }
         let begin = ContinuousClock.now
         let world = World(layouts, certificates: certificates, counterpart: counterpart)
-        world.deadline = begin + tested.within
-        var verdict: Outcome.Verdict
+        var failure: Failure?
         do {
-            defer { world.finish() }
-            verdict = try run(tested, in: world)
-        } catch let error as CaseError where error.description.contains("yet") {
-            verdict = .notRun(error.description)
+            defer {
+                if counterpart.side == .agent { counterpart.conclude() }
+                world.finish()
+            }
+            failure = try run(tested, in: world)
+            if failure == nil, counterpart.side == .agent { failure = try AfterCase(world).agent() }
+        } catch let error as CaseError where error.description.contains("cannot do this yet") {
+            return Outcome(tested: tested, verdict: .notRun(error.description), duration: .zero)
         } catch let error as CaseError {
             throw error.at("\"\(tested.name)\"").at(tested.file)
         }
-        if case .passed = verdict, let failure = try after(tested) { verdict = .failed(failure) }
-        return Outcome(tested: tested, verdict: verdict, duration: .now - begin)
+        if failure == nil, counterpart.side == .relay, !world.hasSeenExit {
+            failure = try AfterCase(World(layouts, certificates: certificates, counterpart: counterpart)).relay()
+        }
+        return Outcome(tested: tested, verdict: failure.map { .failed($0) } ?? .passed, duration: .now - begin)
     }
 
-    private func run(_ tested: Case, in world: World) throws -> Outcome.Verdict {
-        let expansion = Expansion(root: "/root", run: Expansion.letters())
+    private func run(_ tested: Case, in world: World) throws -> Failure? {
+        do {
+            try counterpart.prepare(tested, in: world)
+        } catch let failure as StepFailure {
+            return world.describe(failure, step: nil, text: "before the first step")
+        }
+        let expansion = Expansion(root: counterpart.root, run: Expansion.letters())
+        world.startArguments = try tested.arguments(expansion)
+        world.deadline = .now + tested.within
         for (index, line) in try tested.steps(expansion).enumerated() {
             do {
                 try line.step.run(in: world)
             } catch let failure as StepFailure {
-                return .failed(world.describe(failure, step: index + 1, text: line.text))
+                return world.describe(failure, step: index + 1, text: line.text)
             } catch let error as CaseError {
                 throw error.at("step \(index + 1), \(line.text.prefix(300))")
             }
         }
-        return .passed
+        return nil
+    }
+}
+
+/// Whether what is tested still answers when a case is over.
+struct AfterCase {
+    private let world: World
+
+    init(_ world: World) {
+        self.world = world
+        world.deadline = .now + .seconds(40)
     }
 
-    /// Whether what is tested still answers.
-    private func after(_ tested: Case) throws -> Failure? {
-        let world = World(layouts, certificates: certificates, counterpart: counterpart)
+    /// A relay, on a new session.
+    func relay() throws -> Failure? {
         defer { world.finish() }
-        let text = "after the last step: does it still answer?"
+        return try judge {
+            try run(["session": .string("after"), "work": .string("delta")], of: .relay)
+            try echo(on: "after", stream: 1, of: .relay)
+        }
+    }
+
+    /// An agent, on the session that it has, or on a new one.
+    func agent() throws -> Failure? {
+        guard let program = world.counterpart.program, !world.hasSeenExit else { return nil }
+        if program.signalled != nil { return nil }
+        let mayBeGone = world.all.contains { $0.forbidsReturn }
+        if mayBeGone, program.hasEnded == nil || program.exitStatus ?? 0 < 128 { return nil }
+        return try judge {
+            let sessions = world.connections.filter { $0.value.canAsk }
+            if let (name, session) = sessions.first {
+                session.isDeaf = false
+                session.isMute = false
+                let next = session.highestStream &+ 2
+                return try echo(on: name, stream: next - next % 2, of: .agent)
+            }
+            try run(["session": .string("after the last step")], of: .agent)
+            try echo(on: "after the last step", stream: 2, of: .agent)
+        }
+    }
+
+    private func judge(_ body: () throws -> Void) throws -> Failure? {
         do {
-            let steps: [JSON] = [
-                .object(["session": .string("after"), "work": .string("delta")]),
-                .object([
-                    "send": .string("after"), "frame": .object(["type": .string("ECHO"), "stream": .number(1)]),
-                ]),
-                .object(["expect": .string("after"), "type": .string("ECHO_REPLY"), "stream": .number(1)]),
-            ]
-            for step in steps { try Verbs.read(step, tested: tested.tested, layouts).run(in: world) }
+            try body()
             return nil
         } catch let failure as StepFailure {
-            return world.describe(failure, step: nil, text: text)
+            var failure = failure
+            if let status = world.counterpart.program?.exitStatus {
+                let words = world.counterpart.program?.lastWords ?? ""
+                failure.came += "; the tested program has ended with status \(status): \(words)"
+            }
+            return world.describe(failure, step: nil, text: "after the last step: does it still answer?")
         }
+    }
+
+    private func echo(on name: String, stream: UInt32, of tested: Case.Tested) throws {
+        let number = JSON.number(Int128(stream))
+        try run(["send": .string(name), "frame": .object(["type": .string("ECHO"), "stream": number])], of: tested)
+        let connection = try world.connection(name)
+        let isAnswer: (Frame) -> Bool = { [layouts = world.layouts] frame in
+            frame.stream == stream && layouts.message(frame.type)?.name == "ECHO_REPLY"
+        }
+        _ = try world.wait(atMost: .seconds(10)) { connection.isFinished || connection.inbox.contains(where: isAnswer) }
+        guard connection.inbox.contains(where: isAnswer) else {
+            throw StepFailure(
+                expected: "ECHO_REPLY",
+                came: connection.end.map { "the connection \($0)" } ?? "none; \(world.text(connection.inbox))",
+                connection: name)
+        }
+    }
+
+    private func run(_ step: [String: JSON], of tested: Case.Tested) throws {
+        try Verbs.read(.object(step), tested: tested, world.layouts).run(in: world)
+    }
+}
+
+extension Connection {
+    /// A session that is open in both directions, towards an agent.
+    fileprivate var canAsk: Bool {
+        isAcceptor && kind == .control && isEstablished && isOpen && !hasFinished && !isLeaving
+            && highestStream < UInt32.max - 4
     }
 }
 

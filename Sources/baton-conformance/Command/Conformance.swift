@@ -62,7 +62,7 @@ struct Conformance: ParsableCommand {
         var report = Report(isJSON: json)
         if list { return report.list(chosen) }
         guard let certs else { throw ValidationError("say --certs DIR") }
-        let counterpart = try counterpart()
+        let counterpart = try counterpart(certs)
         let runner = CaseRunner(layouts, certificates: certs, counterpart: counterpart)
         for one in chosen { report.add(try runner.run(one)) }
         report.end()
@@ -75,8 +75,16 @@ struct Conformance: ParsableCommand {
             || filter.contains { one.name.contains($0) || one.rules.contains($0) || one.file.contains($0) }
     }
 
-    private func counterpart() throws -> Counterpart {
-        guard let relay, let address = Address(relay) else { throw ValidationError("say --relay HOST:PORT, or --agent") }
-        return Counterpart(relay: address)
+    private func counterpart(_ certs: String) throws -> Counterpart {
+        if agent {
+            guard !command.isEmpty else { throw ValidationError("say after -- how the agent is started") }
+            return try Counterpart(agent: command, certificates: certs)
+        }
+        guard relay != nil || !command.isEmpty else {
+            throw ValidationError("say --relay HOST:PORT, or after -- how the relay is started, or --agent")
+        }
+        let address = relay.flatMap { Address($0) }
+        if let relay, address == nil { throw ValidationError("'\(relay)' is not HOST:PORT") }
+        return try Counterpart(relay: address, command: command, certificates: certs)
     }
 }

@@ -15,6 +15,8 @@ final class Connection {
     private let layouts: Layouts
     private let link: Link
     let isAcceptor: Bool
+    /// How many lanes were joined to this session.
+    var lanes: Int128 = 0
     var kind = Kind.unknown
 
     /// Frames that have come and that no step has taken yet.
@@ -38,6 +40,10 @@ final class Connection {
     private(set) var hasMore = false
 
     private(set) var isEstablished = false
+    /// A GOAWAY was sent or has come.
+    private(set) var isLeaving = false
+    /// It asked the peer not to come back.
+    private(set) var forbidsReturn = false
     private var keepalive = Duration.seconds(5)
     private var lastSent = ContinuousClock.now
 
@@ -240,6 +246,7 @@ final class Connection {
             if kind == .unknown { kind = .lane }
             establish([:])
         case types.ticket: keepTicket(values(frame.payload, frame.type))
+        case types.goaway: isLeaving = true
         case types.get, types.credit:
             let values = values(frame.payload, frame.type)
             if case .number(let number)? = values[frame.type == types.get ? "credit" : "limit"] {
@@ -317,6 +324,10 @@ final class Connection {
                 keepTicket(values)
                 establish(values)
             }
+        case types.goaway:
+            isLeaving = true
+            let values = values(Array(bytes[Frame.headerSize...]), type)
+            forbidsReturn = values["reconnect_ms"] == .number(0xFFFF_FFFF)
         case types.ticket where isAcceptor: keepTicket(values(Array(bytes[Frame.headerSize...]), type))
         case types.get, types.credit:
             let values = values(Array(bytes[Frame.headerSize...]), type)

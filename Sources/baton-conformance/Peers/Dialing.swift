@@ -34,6 +34,16 @@ enum Sockets {
 
     /// - Returns: nil while nobody listens there.
     static func dial(path: String) throws -> Int32? {
+        let longest = 107
+        guard path.utf8.count > longest, let slash = path.lastIndex(of: "/") else { return try dial(short: path) }
+        // Longer than the kernel takes: by way of a descriptor of the directory.
+        let directory = open(String(path[..<slash]), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { return nil }
+        defer { close(directory) }
+        return try dial(short: "/proc/self/fd/\(directory)\(path[slash...])")
+    }
+
+    private static func dial(short path: String) throws -> Int32? {
         try withUnixAddress(path) { address, length in
             do { return try connect(AF_UNIX, address, length) } catch is NobodyListens { return nil }
         }

@@ -7,6 +7,10 @@ struct TLSProposal: Hashable {
     /// `1.2` or `1.3`.
     var version = "1.3"
     var ciphers: String?
+    /// Agents: another certificate than the relay's.
+    var certificate: String?
+    /// Agents: whether the peer is asked for its certificate.
+    var asks = true
 
     init() {}
 
@@ -15,6 +19,8 @@ struct TLSProposal: Hashable {
         if let protocols = try keys.strings("alpn") { self.protocols = protocols }
         if let version = try keys.stringIfThere("version") { self.version = version }
         ciphers = try keys.strings("ciphers")?.joined(separator: ":")
+        certificate = try keys.stringIfThere("certificate")
+        asks = try keys.flagIfThere("ask") ?? true
         try keys.end()
         guard ["1.2", "1.3"].contains(version) else { throw CaseError("\"version\" takes 1.2 or 1.3") }
         guard protocols.allSatisfy({ (1...255).contains($0.utf8.count) }) else {
@@ -57,7 +63,8 @@ final class TLSContext {
             guard taken == 1 else { throw CaseError("OpenSSL does not know the ciphers \(ciphers)") }
         }
         setProtocols(role)
-        SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+        let verifying = proposal.asks ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE
+        SSL_CTX_set_verify(context, verifying, nil)
         try load(directory)
     }
 

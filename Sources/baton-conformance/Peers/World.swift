@@ -13,6 +13,12 @@ final class World {
     private(set) var all: [Connection] = []
     /// Agents: connections that have come and that no step has claimed.
     var arrivals: [Connection] = []
+    /// With which arguments an agent is started by the first step that needs it.
+    var startArguments: [String]?
+    /// Agents: lanes that are answered when they come.
+    var promises: [LanePromise] = []
+    /// A step has seen the tested program end.
+    var hasSeenExit = false
     private var contexts: [ContextKey: TLSContext] = [:]
 
     private struct ContextKey: Hashable {
@@ -29,8 +35,16 @@ final class World {
 
     // MARK: Connections
 
+    /// - Throws: ``StepFailure`` for a lane of an agent that it does not join.
     func connection(_ name: String) throws -> Connection {
-        guard let connection = connections[name] else { throw CaseError("there is no connection \"\(name)\" yet") }
+        if let connection = connections[name] { return connection }
+        guard promises.contains(where: { $0.name == name }) else {
+            throw CaseError("there is no connection \"\(name)\" here")
+        }
+        let limit = Duration.seconds(10)
+        guard try wait(atMost: limit, for: { connections[name] != nil }), let connection = connections[name] else {
+            throw StepFailure(expected: "that the agent joins a lane within \(limit)", came: "no JOIN")
+        }
         return connection
     }
 
@@ -59,9 +73,12 @@ final class World {
 
     /// Reads, answers and writes until the condition holds.
     ///
+    /// - Parameter interval: how often to look at what no connection tells.
     /// - Returns: whether it did before the limit.
     /// - Throws: ``StepFailure`` when a peer sent what nobody may send, or the case takes too long.
-    func wait(atMost limit: Duration, for condition: () throws -> Bool) throws -> Bool {
+    func wait(
+        atMost limit: Duration, poll interval: Duration = .seconds(1), for condition: () throws -> Bool
+    ) throws -> Bool {
         let end = ContinuousClock.now + limit
         while true {
             if let broken = all.first(where: { $0.violation != nil }), let violation = broken.violation {
@@ -73,7 +90,7 @@ final class World {
             guard now < deadline else {
                 throw StepFailure(expected: "an end of the whole case in time", came: "its time is over")
             }
-            try turn(until: min(end, deadline))
+            try turn(until: min(end, deadline, now + interval))
         }
     }
 
@@ -103,6 +120,7 @@ final class World {
                 canRead: canRead || connection.hasMore, canWrite: found.revents & Int16(POLLOUT | POLLERR | POLLHUP) != 0)
         }
         if let listener, descriptors.last?.revents != 0 { try counterpart.acceptAll(listener, for: self) }
+        try keepPromises()
     }
 
     // MARK: The end of a case

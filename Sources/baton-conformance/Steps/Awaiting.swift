@@ -2,22 +2,23 @@
 struct Awaiting {
     private let connection: Connection
     private let world: World
+    /// Types that are passed over unless they are what is expected.
+    private let passed: Set<UInt8>
 
-    init(_ connection: Connection, in world: World) {
+    /// - Parameter further: types that are passed over besides the usual ones; nil: none is.
+    init(_ connection: Connection, in world: World, passing further: Set<UInt8>? = []) {
         self.connection = connection
         self.world = world
+        passed = further.map { world.layouts.types.passedOver.union($0) } ?? []
     }
 
     /// The next frame that is not passed over, which must be the one that is expected.
     ///
-    /// - Parameters:
-    ///   - isStrict: no frame is passed over.
-    ///   - earliest: it must not have come before.
+    /// - Parameter earliest: it must not have come before.
     func next(
-        _ expectation: Expectation, within limit: Duration, isStrict: Bool = false,
-        earliest: ContinuousClock.Instant? = nil
+        _ expectation: Expectation, within limit: Duration, earliest: ContinuousClock.Instant? = nil
     ) throws -> Frame {
-        let index = try next([expectation], within: limit, isStrict: isStrict)
+        let index = try next([expectation], within: limit)
         let frame = connection.inbox[index.frame]
         connection.inbox.removeFirst(index.frame + 1)
         if let earliest, frame.arrived < earliest {
@@ -31,18 +32,18 @@ struct Awaiting {
     }
 
     /// Each of these, in any order.
-    func all(_ expectations: [Expectation], within limit: Duration, isStrict: Bool) throws {
+    func all(_ expectations: [Expectation], within limit: Duration) throws {
         let end = ContinuousClock.now + limit
         var missing = expectations
         while !missing.isEmpty {
-            let found = try next(missing, within: max(.zero, end - .now), isStrict: isStrict)
+            let found = try next(missing, within: max(.zero, end - .now))
             missing.remove(at: found.expectation).bind(connection.inbox[found.frame], in: &world.bindings)
             connection.inbox.removeFirst(found.frame + 1)
         }
     }
 
     private func next(
-        _ expectations: [Expectation], within limit: Duration, isStrict: Bool
+        _ expectations: [Expectation], within limit: Duration
     ) throws -> (frame: Int, expectation: Int) {
         connection.isWanted = true
         defer { connection.isWanted = false }
@@ -55,8 +56,7 @@ struct Awaiting {
                     found = (looked, match)
                     return true
                 }
-                let isPassed = !isStrict && world.layouts.types.passedOver.contains(frame.type)
-                guard isPassed else {
+                guard passed.contains(frame.type) else {
                     throw StepFailure(
                         expected: text(expectations), came: world.text(frame), connection: connection.name)
                 }
@@ -67,11 +67,11 @@ struct Awaiting {
         if let found { return found }
         throw StepFailure(
             expected: text(expectations),
-            came: connection.end.map { "the connection \($0)" } ?? "nothing within \(limit)\(came ? "" : passed)",
+            came: connection.end.map { "the connection \($0)" } ?? "nothing within \(limit)\(came ? "" : unwanted)",
             connection: connection.name)
     }
 
-    private var passed: String {
+    private var unwanted: String {
         connection.inbox.isEmpty ? "" : " but \(connection.inbox.suffix(4).map { world.text($0) }.joined(separator: "; "))"
     }
 

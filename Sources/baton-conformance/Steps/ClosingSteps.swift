@@ -25,11 +25,15 @@ struct ClosedStep: Step {
     private let within: Duration
     private let notifies: Bool
     private let codes: [Int128]?
+    /// Whether a GOAWAY comes before does not matter.
+    private let isAnyGood: Bool
 
     init(from keys: inout Keys) throws {
         name = try keys.string("closed")
         within = try keys.milliseconds("within_ms") ?? .seconds(5)
         notifies = try keys.flagIfThere("notify") ?? true
+        isAnyGood = keys.peek("goaway") == .string("any")
+        if isAnyGood { _ = keys.json("goaway") }
         codes = try keys.codes("goaway")
     }
 
@@ -50,7 +54,7 @@ struct ClosedStep: Step {
             guard let last = frames.last, frames.firstIndex(where: { $0.type == type }) == frames.count - 1,
                 let code = world.layouts.code(last), codes.contains(code)
             else { throw StepFailure(expected: expected, came: world.text(frames.suffix(3)), connection: name) }
-        } else if let goaway = frames.first(where: { $0.type == type }) {
+        } else if !isAnyGood, let goaway = frames.first(where: { $0.type == type }) {
             throw StepFailure(expected: "an end without GOAWAY", came: world.text(goaway), connection: name)
         }
         if notifies, let end = connection.end, end != .proper {

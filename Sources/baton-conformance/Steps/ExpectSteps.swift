@@ -4,19 +4,19 @@ struct ExpectStep: Step {
     private let expectation: Expectation
     private let within: Duration
     private let after: Duration?
-    private let isStrict: Bool
+    private let passed: Set<UInt8>?
 
     init(from keys: inout Keys) throws {
         name = try keys.string("expect")
         within = try keys.milliseconds("within_ms") ?? .seconds(5)
         after = try keys.milliseconds("after_ms")
-        isStrict = try keys.flag("strict")
+        passed = try Passing.read(&keys)
         expectation = try Expectation(from: &keys)
     }
 
     func run(in world: World) throws {
-        _ = try Awaiting(try world.connection(name), in: world).next(
-            expectation, within: within, isStrict: isStrict, earliest: after.map { .now + $0 })
+        _ = try Awaiting(try world.connection(name), in: world, passing: passed).next(
+            expectation, within: within, earliest: after.map { .now + $0 })
     }
 }
 
@@ -25,12 +25,12 @@ struct ExpectAllStep: Step {
     private let name: String
     private let expectations: [Expectation]
     private let within: Duration
-    private let isStrict: Bool
+    private let passed: Set<UInt8>?
 
     init(from keys: inout Keys) throws {
         name = try keys.string("expect_all")
         within = try keys.milliseconds("within_ms") ?? .seconds(5)
-        isStrict = try keys.flag("strict")
+        passed = try Passing.read(&keys)
         let layouts = keys.layouts
         guard let frames = try keys.array("frames"), !frames.isEmpty else { throw CaseError("\"frames\" is missing") }
         expectations = try frames.map { json in
@@ -42,7 +42,27 @@ struct ExpectAllStep: Step {
     }
 
     func run(in world: World) throws {
-        try Awaiting(try world.connection(name), in: world).all(expectations, within: within, isStrict: isStrict)
+        try Awaiting(try world.connection(name), in: world, passing: passed).all(expectations, within: within)
+    }
+}
+
+/// Which types a step passes over.
+enum Passing {
+    /// Nil: none.
+    static func read(_ keys: inout Keys) throws -> Set<UInt8>? {
+        let further = try types("pass_over", &keys)
+        guard try keys.flag("strict") else { return further }
+        guard further.isEmpty else { throw CaseError("\"strict\" passes nothing over") }
+        return nil
+    }
+
+    static func types(_ key: String, _ keys: inout Keys) throws -> Set<UInt8> {
+        let layouts = keys.layouts
+        return Set(
+            try (keys.strings(key) ?? []).map { name in
+                guard let message = layouts.messages[name] else { throw CaseError("there is no type \"\(name)\"") }
+                return message.type
+            })
     }
 }
 
@@ -56,12 +76,8 @@ struct NothingStep: Step {
         name = try keys.string("nothing")
         guard let duration = try keys.milliseconds("for_ms") else { throw CaseError("\"for_ms\" is missing") }
         self.duration = duration
-        let layouts = keys.layouts
-        let further = try (keys.strings("except") ?? []).map { name in
-            guard let message = layouts.messages[name] else { throw CaseError("there is no type \"\(name)\"") }
-            return message.type
-        }
-        passed = try keys.flag("strict") ? Set(further) : layouts.types.passedOver.union(further)
+        let further = try Passing.types("except", &keys)
+        passed = try keys.flag("strict") ? further : keys.layouts.types.passedOver.union(further)
     }
 
     func run(in world: World) throws {

@@ -7,6 +7,14 @@ struct Opening {
     let isMute: Bool
     let isDeaf: Bool
 
+    /// Which of the connections of an agent is meant.
+    enum Arrival {
+        case any
+        case open
+        /// The one whose first frame has this type.
+        case beginning(with: UInt8)
+    }
+
     init(from keys: inout Keys, isLocal: Bool = false) throws {
         work = try keys.stringIfThere("work")
         let layouts = keys.layouts
@@ -28,12 +36,11 @@ struct Opening {
 
     /// Dials the relay, or waits for the agent's next connection, without judging how the handshake ends.
     ///
-    /// - Parameter first: of an agent: only a connection that begins with this type.
-    func begin(_ name: String, in world: World, first: UInt8? = nil) throws -> Connection {
+    func begin(_ name: String, in world: World, awaiting arrival: Arrival = .any) throws -> Connection {
         let connection: Connection
         switch world.counterpart.side {
         case .relay: connection = try dial(name, in: world)
-        case .agent: connection = try isLocal ? dialLocal(name, in: world) : accept(name, in: world, first: first)
+        case .agent: connection = try isLocal ? dialLocal(name, in: world) : accept(name, in: world, arrival)
         }
         connection.isMute = isMute
         connection.isDeaf = isDeaf
@@ -43,8 +50,8 @@ struct Opening {
     }
 
     /// The same, for a handshake that must succeed.
-    func open(_ name: String, in world: World, first: UInt8? = nil) throws -> Connection {
-        let connection = try begin(name, in: world, first: first)
+    func open(_ name: String, in world: World, awaiting arrival: Arrival = .open) throws -> Connection {
+        let connection = try begin(name, in: world, awaiting: arrival)
         guard try world.wait(atMost: Self.within, for: { connection.isOpen || connection.isFinished }) else {
             throw StepFailure(
                 expected: "a handshake within \(Self.within)", came: "it is not over yet", connection: name)
@@ -70,11 +77,63 @@ struct Opening {
     }
 
     private func dialLocal(_ name: String, in world: World) throws -> Connection {
-        throw CaseError("not yet")
+        let counterpart = world.counterpart
+        try counterpart.startIfNeeded(world.startArguments, in: world)
+        var descriptor: Int32?
+        _ = try world.wait(atMost: Self.within, poll: .milliseconds(10)) {
+            descriptor = try Sockets.dial(path: counterpart.socket)
+            return descriptor != nil || counterpart.program?.hasEnded != nil
+        }
+        guard let descriptor else {
+            throw StepFailure(
+                expected: "a Unix socket that is listened on within \(Self.within)",
+                came: "none at \(counterpart.socket); \(counterpart.program?.lastWords ?? "")")
+        }
+        let connection = Connection(
+            name, try Link(descriptor, nil, host: nil), isAcceptor: false, isConnecting: false, world.layouts)
+        connection.kind = .local
+        return connection
     }
 
-    private func accept(_ name: String, in world: World, first: UInt8?) throws -> Connection {
-        throw CaseError("not yet")
+    private func accept(_ name: String, in world: World, _ arrival: Arrival) throws -> Connection {
+        let counterpart = world.counterpart
+        if let work = proposal.certificate ?? work, counterpart.credentials != (work, proposal) {
+            try show(work, in: world)
+        } else if proposal != TLSProposal() {
+            try show("server", in: world)
+        }
+        defer { counterpart.credentials = ("server", TLSProposal()) }
+        try counterpart.startIfNeeded(world.startArguments, in: world)
+        let isMeant: (Connection) -> Bool = { connection in
+            switch arrival {
+            case .any: true
+            case .open: !connection.isFinished
+            case .beginning(let type): connection.inbox.first?.type == type && !connection.isFinished
+            }
+        }
+        _ = try world.wait(atMost: .seconds(20), poll: .milliseconds(100)) {
+            world.arrivals.contains(where: isMeant) || counterpart.program?.hasEnded != nil
+        }
+        guard let index = world.arrivals.firstIndex(where: isMeant) else {
+            let ended = counterpart.program?.exitStatus.map { "the agent has ended with status \($0): " } ?? ""
+            let others = world.arrivals.map { "\($0.end.map { "one that \($0)" } ?? "one with \(world.text($0.inbox))")" }
+            throw StepFailure(
+                expected: "a connection of the agent",
+                came: "\(ended)\(others.isEmpty ? "none" : others.joined(separator: ", "))")
+        }
+        let connection = world.arrivals.remove(at: index)
+        connection.rename(name)
+        return connection
+    }
+
+    /// Shows other credentials from now on; who came before has seen the usual ones.
+    private func show(_ work: String, in world: World) throws {
+        world.counterpart.credentials = (work, proposal)
+        for connection in world.arrivals {
+            connection.close(.reset)
+            world.drop(connection)
+        }
+        world.arrivals.removeAll()
     }
 }
 

@@ -13,15 +13,17 @@ enum Verbs {
 
     private static let all: [(verb: String, side: Side, type: any Step.Type)] = [
         ("open", .both, OpenStep.self), ("session", .both, SessionStep.self), ("lane", .both, LaneStep.self),
-        ("refused", .both, RefusedStep.self),
+        ("refused", .both, RefusedStep.self), ("no_connection", .agent, NoConnectionStep.self),
+        ("signal", .both, SignalStep.self), ("start", .both, StartStep.self), ("exited", .both, ExitedStep.self),
         ("close", .both, CloseStep.self), ("closed", .both, ClosedStep.self), ("alive", .both, AliveStep.self),
         ("send", .both, SendStep.self), ("expect", .both, ExpectStep.self), ("expect_all", .both, ExpectAllStep.self),
-        ("nothing", .both, NothingStep.self), ("is", .both, IsStep.self), ("wait_ms", .both, WaitStep.self),
-    ] + ["carry","give","take","check","file","directory","hard_link","link","fifo","remove","rename","append","start","signal","exited","flood","crowd","local"].map { ($0, .both, PendingStep.self) } + [
+        ("nothing", .both, NothingStep.self), ("is", .both, IsStep.self), ("wait_ms", .both, WaitStep.self), ("local", .agent, SessionStep.self),
+    ] + ["carry","give","take","check","file","directory","hard_link","link","fifo","remove","rename","append","flood","crowd"].map { ($0, .both, PendingStep.self) } + [
     ]
 
     static func read(_ json: JSON, tested: Case.Tested, _ layouts: Layouts) throws -> any Step {
         var keys = try Keys(json, layouts)
+        keys.tested = tested
         guard let found = all.first(where: { keys.has($0.verb) }) else { throw CaseError("there is no verb in it") }
         switch (found.side, tested) {
         case (.relay, .agent), (.agent, .relay): throw CaseError("\"\(found.verb)\" is not for cases of the \(tested)")
