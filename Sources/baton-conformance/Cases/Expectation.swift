@@ -40,8 +40,11 @@ struct Expectation {
             guard case .string(let name) = json else { throw CaseError("\"bind\" names fields") }
             return name
         }
-        for name in Array(fields.keys) + Array(kept.values) where name != "stream" && name != "flags" {
-            guard messages.contains(where: { $0.field(name) != nil }) else {
+        for name in fields.keys where !messages.contains(where: { $0.field(name) != nil }) {
+            throw CaseError("\(names.joined(separator: ", ")) has no field \(name)")
+        }
+        for name in kept.values where name != "stream" && name != "flags" {
+            guard messages.contains(where: { FieldPath(name).exists(in: $0.fields) }) else {
                 throw CaseError("\(names.joined(separator: ", ")) has no field \(name)")
             }
         }
@@ -86,8 +89,27 @@ struct Expectation {
             switch field {
             case "stream": bindings.keep(.number(Int128(frame.stream)), as: name)
             case "flags": bindings.keep(.number(Int128(frame.flags)), as: name)
-            default: if let value = values[field] { bindings.keep(value, as: name) }
+            default: if let value = FieldPath(field).value(in: values) { bindings.keep(value, as: name) }
             }
         }
+    }
+}
+
+/// The name of a field, or of one in an item of a list: `receipts.0.generation`.
+private struct FieldPath {
+    private let parts: [String]
+
+    init(_ text: String) { parts = text.split(separator: ".").map(String.init) }
+
+    func exists(in layout: [Layouts.Field]) -> Bool {
+        guard let field = layout.first(where: { $0.name == parts.first }) else { return false }
+        guard parts.count == 3, Int(parts[1]) != nil, case .list(let fields) = field.kind else { return parts.count == 1 }
+        return fields.contains { $0.name == parts[2] }
+    }
+
+    func value(in values: [String: FieldValue]) -> FieldValue? {
+        guard let value = parts.first.flatMap({ values[$0] }) else { return nil }
+        guard parts.count == 3, let index = Int(parts[1]), case .list(let items) = value else { return value }
+        return items.indices.contains(index) ? items[index][parts[2]] : nil
     }
 }

@@ -24,7 +24,8 @@ struct FrameSpec {
         length = nil
     }
 
-    init(_ json: JSON, _ layouts: Layouts) throws {
+    /// - Parameter defaultStream: where the frame does not say one.
+    init(_ json: JSON, _ layouts: Layouts, defaultStream: Value = .number(0)) throws {
         var keys = try Keys(json, layouts)
         switch keys.json("type") {
         case .string(let name)?:
@@ -37,7 +38,7 @@ struct FrameSpec {
             message = layouts.message(type)
         default: throw CaseError("a frame needs a \"type\", a name or a number")
         }
-        stream = try keys.value("stream") ?? .number(0)
+        stream = try keys.value("stream") ?? defaultStream
         flags = UInt8(try keys.numberIfThere("flags", in: 0...0xFF) ?? 0)
         reserved = UInt16(try keys.numberIfThere("reserved", in: 0...0xFFFF) ?? 0)
         length = try keys.numberIfThere("length", in: 0...0xFFFF_FFFF).map { UInt32($0) }

@@ -9,6 +9,13 @@ final class Connection {
         var entries: UInt64 = 0
         var bytes: UInt64 = 0
         var skipped: UInt64 = 0
+
+        mutating func count(_ type: UInt8, payload length: Int, _ types: KnownTypes) {
+            payload &+= UInt64(length)
+            if type == types.entry { entries += 1 }
+            if type == types.skipped { skipped += 1 }
+            if type == types.chunk { bytes &+= UInt64(max(0, length - 16)) }
+        }
     }
 
     private(set) var name: String
@@ -57,6 +64,8 @@ final class Connection {
     /// Limits that were sent with GET and CREDIT, by stream.
     var granting: [UInt32: UInt64] = [:]
     private(set) var tallies: [UInt32: Tally] = [:]
+    /// The same of what has come.
+    private(set) var receivedTallies: [UInt32: Tally] = [:]
     private(set) var window: UInt64 = 4 << 20
     /// How it was opened.
     var opening: Opening?
@@ -231,6 +240,9 @@ final class Connection {
 
     private func note(_ frame: Frame) {
         let types = layouts.types
+        if layouts.message(frame.type)?.isOfLanes == true || (kind == .lane && frame.type == types.error) {
+            receivedTallies[frame.stream, default: Tally()].count(frame.type, payload: frame.payload.count, types)
+        }
         switch frame.type {
         case types.ping:
             if !isMute { queue(Frame.encode(type: types.pong, stream: 0, payload: frame.payload)) }
@@ -306,12 +318,7 @@ final class Connection {
         guard let message = layouts.message(type) else { return }
         if message.isRequest { highestOpened = max(highestOpened, stream) }
         if message.isOfLanes || (kind == .lane && type == types.error) {
-            var tally = tallies[stream] ?? Tally()
-            tally.payload &+= UInt64(bytes.count - Frame.headerSize)
-            if type == types.entry { tally.entries += 1 }
-            if type == types.skipped { tally.skipped += 1 }
-            if type == types.chunk { tally.bytes &+= UInt64(max(0, bytes.count - Frame.headerSize - 16)) }
-            tallies[stream] = tally
+            tallies[stream, default: Tally()].count(type, payload: bytes.count - Frame.headerSize, types)
             return
         }
         switch type {

@@ -18,7 +18,11 @@ enum Verbs {
         ("close", .both, CloseStep.self), ("closed", .both, ClosedStep.self), ("alive", .both, AliveStep.self),
         ("send", .both, SendStep.self), ("expect", .both, ExpectStep.self), ("expect_all", .both, ExpectAllStep.self),
         ("nothing", .both, NothingStep.self), ("is", .both, IsStep.self), ("wait_ms", .both, WaitStep.self), ("local", .agent, SessionStep.self),
-    ] + ["carry","give","take","check","file","directory","hard_link","link","fifo","remove","rename","append","flood","crowd"].map { ($0, .both, PendingStep.self) } + [
+        ("give", .both, GiveStep.self), ("take", .both, TakeStep.self),
+        ("check", .agent, CheckStep.self), ("file", .agent, FileStep.self), ("append", .agent, FileStep.self),
+        ("directory", .agent, PathStep.self), ("fifo", .agent, PathStep.self), ("remove", .agent, PathStep.self),
+        ("link", .agent, LinkStep.self), ("hard_link", .agent, LinkStep.self), ("rename", .agent, LinkStep.self),
+    ] + ["carry","flood","crowd"].map { ($0, .both, PendingStep.self) } + [
     ]
 
     static func read(_ json: JSON, tested: Case.Tested, _ layouts: Layouts) throws -> any Step {

@@ -1,7 +1,7 @@
 /// The types that verbs themselves send, await or count.
 struct KnownTypes {
     let hello, welcome, join, joined, ticket, ping, pong, goaway: UInt8
-    let get, error, credit, cancel, entry, chunk, skipped, end: UInt8
+    let get, error, credit, cancel, entry, chunk, skipped, end, again, keep, source: UInt8
     /// What `expect` passes over unless it is expected.
     let passedOver: Set<UInt8>
 
@@ -26,6 +26,9 @@ struct KnownTypes {
         chunk = try type("CHUNK")
         skipped = try type("SKIPPED")
         end = try type("END")
+        again = try type("AGAIN")
+        keep = try type("KEEP")
+        source = try type("SOURCE")
         passedOver = [ping, pong, ticket, credit, try type("REPORT"), try type("PROGRESS")]
     }
 }
