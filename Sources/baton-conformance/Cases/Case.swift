@@ -10,6 +10,8 @@ struct Case {
     let start: [String]?
     let within: Duration
     let beside: Beside?
+    /// Made of a vector: an agent lives on for the next one.
+    let isVector: Bool
     /// As written: what stands in braces is filled in when it runs.
     private let written: [JSON]
     private let layouts: Layouts
@@ -42,6 +44,7 @@ struct Case {
             guard beside == nil || tested == .relay else { throw CaseError("\"beside\" is for relays") }
             guard let steps = try keys.array("steps"), !steps.isEmpty else { throw CaseError("\"steps\" is missing") }
             written = steps
+            isVector = false
             try keys.end()
             _ = try self.steps(.rehearsal)
         } catch let error as CaseError {
@@ -49,7 +52,7 @@ struct Case {
         }
     }
 
-    /// One made by the runner, not read from a file.
+    /// One made of a vector.
     init(
         name: String, rules: [String], tested: Tested, file: String, steps: [JSON], _ layouts: Layouts
     ) throws {
@@ -62,6 +65,7 @@ struct Case {
         start = nil
         within = .seconds(30)
         beside = nil
+        isVector = true
         written = steps
         _ = try self.steps(.rehearsal)
     }

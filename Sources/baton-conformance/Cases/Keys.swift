@@ -14,8 +14,6 @@ struct Keys {
 
     mutating func json(_ key: String) -> JSON? { members.removeValue(forKey: key) }
 
-    mutating func swallow() { members = [:] }
-
     func peek(_ key: String) -> JSON? { members[key] }
 
     func has(_ key: String) -> Bool { members[key] != nil }

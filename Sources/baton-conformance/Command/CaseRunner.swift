@@ -16,32 +16,49 @@ final class CaseRunner {
             return Outcome(tested: tested, verdict: .notRun("it needs a process"), duration: .zero)
         }
         let begin = ContinuousClock.now
+        var latencies: Latencies?
         let world = World(layouts, certificates: certificates, counterpart: counterpart)
         var failure: Failure?
         do {
             defer {
-                if counterpart.side == .agent { counterpart.conclude() }
+                // A vector leaves the agent to the next one.
+                if !tested.isVector { counterpart.conclude() }
                 world.finish()
             }
-            failure = try run(tested, in: world)
-            if failure == nil, counterpart.side == .agent { failure = try AfterCase(world).agent() }
-        } catch let error as CaseError where error.description.contains("cannot do this yet") {
-            return Outcome(tested: tested, verdict: .notRun(error.description), duration: .zero)
+            failure = try run(tested, in: world, &latencies)
+            if failure == nil, counterpart.side == .agent, !tested.isVector { failure = try AfterCase(world).agent() }
+            if failure == nil, tested.isVector { failure = AfterCase(world).process() }
         } catch let error as CaseError {
             throw error.at("\"\(tested.name)\"").at(tested.file)
         }
-        if failure == nil, counterpart.side == .relay, !world.hasSeenExit {
+        if failure == nil, counterpart.side == .relay, tested.beside == nil, !tested.isVector,
+            !world.hasSeenExit
+        {
             failure = try AfterCase(World(layouts, certificates: certificates, counterpart: counterpart)).relay()
         }
-        return Outcome(tested: tested, verdict: failure.map { .failed($0) } ?? .passed, duration: .now - begin)
+        return Outcome(
+            tested: tested, verdict: failure.map { .failed($0) } ?? .passed, duration: .now - begin, beside: latencies)
     }
 
-    private func run(_ tested: Case, in world: World) throws -> Failure? {
+    private func run(_ tested: Case, in world: World, _ latencies: inout Latencies?) throws -> Failure? {
+        let beside: Beside?
         do {
             try counterpart.prepare(tested, in: world)
+            beside = try tested.beside.map { try Beside($0, relay: counterpart.relay, certificates, layouts) }
+            try beside?.awaitStart(in: world)
         } catch let failure as StepFailure {
             return world.describe(failure, step: nil, text: "before the first step")
         }
+        // Also if a step throws, the thread has ended before the next case begins.
+        defer { beside?.stop() }
+        if let failure = try steps(tested, in: world) { return failure }
+        guard let beside else { return nil }
+        let outcome = beside.stop()
+        latencies = outcome.latencies
+        return outcome.failure
+    }
+
+    private func steps(_ tested: Case, in world: World) throws -> Failure? {
         let expansion = Expansion(root: counterpart.root, run: Expansion.letters())
         world.startArguments = try tested.arguments(expansion)
         world.deadline = .now + tested.within
@@ -95,6 +112,14 @@ struct AfterCase {
         }
     }
 
+    /// Whether the process has ended, which it may not by a frame.
+    func process() -> Failure? {
+        guard let program = world.counterpart.program, let status = program.exitStatus else { return nil }
+        return Failure(
+            text: "after the last step", sent: [], expected: "that the program runs",
+            came: "it has ended with status \(status): \(program.lastWords)")
+    }
+
     private func judge(_ body: () throws -> Void) throws -> Failure? {
         do {
             try body()
@@ -142,8 +167,14 @@ extension World {
     func describe(_ failure: StepFailure, step: Int?, text: String) -> Failure {
         let connection = failure.connection.flatMap { connections[$0] }
         let frames = FrameText(layouts: layouts)
+        let elsewhere: [String] = connections.values.filter { $0 !== connection }.compactMap { other in
+            let end = other.end.map { ["it \($0)"] } ?? []
+            let words = other.inbox.suffix(2).map { frames($0) } + end
+            return words.isEmpty ? nil : "\(other.name): \(words.joined(separator: "; "))"
+        }
         return Failure(
             step: step, text: text, connection: failure.connection,
-            sent: connection?.sentLog.map { frames.sent($0) } ?? [], expected: failure.expected, came: failure.came)
+            sent: connection?.sentLog.map { frames.sent($0) } ?? [], expected: failure.expected, came: failure.came,
+            elsewhere: elsewhere.sorted())
     }
 }

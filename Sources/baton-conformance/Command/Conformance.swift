@@ -29,6 +29,9 @@ struct Conformance: ParsableCommand {
     @Option(help: "Directory with layouts.json, errors.json and the vectors. Protocol/vectors if not given.")
     var vectors = "Protocol/vectors"
 
+    @Flag(help: "Leave the vectors out.")
+    var noVectors = false
+
     @Option(help: "Only cases of this rule, or with this in their name or file; repeat for more.")
     var filter: [String] = []
 
@@ -58,7 +61,9 @@ struct Conformance: ParsableCommand {
     func run() throws {
         let layouts = try Layouts(vectors: vectors)
         let directories = cases.isEmpty ? ["Protocol/conformance", "Protocol/hostile"] : cases
-        let chosen = try CaseFiles.read(directories, layouts).filter(isChosen)
+        let replayed =
+            noVectors ? [] : try VectorCases(tested: agent ? .agent : .relay, layouts: layouts).read(vectors)
+        let chosen = (try CaseFiles.read(directories, layouts) + replayed).filter(isChosen)
         var report = Report(isJSON: json)
         if list { return report.list(chosen) }
         guard let certs else { throw ValidationError("say --certs DIR") }

@@ -13,7 +13,7 @@ struct Outcome {
 }
 
 /// Everything that is said of a failure.
-struct Failure {
+struct Failure: Sendable {
     /// From 1; nil: after the last step.
     var step: Int?
     var text: String
@@ -22,10 +22,12 @@ struct Failure {
     var sent: [String]
     var expected: String
     var came: String
+    /// What had come on other connections, or how they had ended.
+    var elsewhere: [String] = []
 }
 
 /// How long the requests beside a case took.
-struct Latencies {
+struct Latencies: Sendable {
     private var sorted: [Duration]
 
     init(_ durations: [Duration]) { sorted = durations.sorted() }

@@ -58,6 +58,7 @@ struct Report {
             if let connection = failure.connection { lines.append("  on        \(connection)") }
             lines.append("  expected  \(failure.expected)")
             lines.append("  came      \(failure.came)")
+            lines += failure.elsewhere.map { "  elsewhere \($0)" }
             return lines.joined(separator: "\n")
         }
     }
@@ -81,6 +82,7 @@ struct Report {
             members["sent"] = failure.sent
             members["expected"] = failure.expected
             members["came"] = failure.came
+            members["elsewhere"] = failure.elsewhere
         }
         return members
     }

@@ -35,7 +35,7 @@ final class Connection {
     private var outgoing: [UInt8] = []
     private var written = 0
     private var isConnecting: Bool
-    private var cannotWrite = false
+    private(set) var cannotWrite = false
     private(set) var hasFinished = false
 
     /// Neither answers PING nor sends any.
@@ -69,6 +69,9 @@ final class Connection {
     private(set) var window: UInt64 = 4 << 20
     /// How it was opened.
     var opening: Opening?
+    /// One of a crowd: nobody waits for its end.
+    var isHeld = false
+    var hasConnected: Bool { !isConnecting }
     /// Its handshake succeeded.
     var wasOpen: Bool { !isConnecting && link.isReady }
 

@@ -8,7 +8,7 @@ final class Counterpart {
     let side: Side
     private let command: [String]
     private let certificates: String
-    /// Everything that the tested program writes lies below.
+    /// Everything that the tested program writes lies below; empty where nothing is started.
     private let stage: String
     /// Where the relay listens.
     private(set) var relay: Address?
@@ -24,6 +24,8 @@ final class Counterpart {
     private(set) var root = "/root"
     private var startedRoot: String?
     private var runs = 0
+    /// The agent runs for one vector after another.
+    private var isForVectors = false
     private var sessions: Int128 = 0
 
     /// A relay, at an address or to be started.
@@ -32,7 +34,7 @@ final class Counterpart {
         self.relay = relay
         self.command = command
         self.certificates = certificates
-        stage = try Self.makeStage()
+        stage = command.isEmpty ? "" : try Self.makeStage()
     }
 
     /// An agent, to be started in each case.
@@ -48,7 +50,7 @@ final class Counterpart {
 
     deinit {
         program?.end()
-        try? FileManager.default.removeItem(atPath: stage)
+        if !stage.isEmpty { try? FileManager.default.removeItem(atPath: stage) }
     }
 
     private static func makeStage() throws -> String {
@@ -72,6 +74,9 @@ final class Counterpart {
         credentials = ("server", TLSProposal())
         switch side {
         case .agent:
+            if isForVectors, tested.isVector, program?.hasEnded == nil { return }
+            if isForVectors { conclude() }
+            isForVectors = tested.isVector
             runs += 1
             startedRoot = nil
             root = "\(stage)/\(runs)"

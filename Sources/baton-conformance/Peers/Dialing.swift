@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// A host and a port.
-struct Address: CustomStringConvertible {
+struct Address: Sendable, CustomStringConvertible {
     let host: String
     let port: String
 

@@ -34,6 +34,7 @@ final class Link {
     /// Keeps what OpenSSL points into.
     private let context: TLSContext?
     private(set) var isReady: Bool
+    private var isClosed = false
     /// TLS has to write before it can go on reading.
     private(set) var wantsToWrite = false
 
@@ -68,7 +69,7 @@ final class Link {
 
     deinit {
         if let ssl { SSL_free(ssl) }
-        close(descriptor)
+        if !isClosed { close(descriptor) }
     }
 
     /// Goes on with the handshake.
@@ -149,9 +150,12 @@ final class Link {
     /// FIN: nothing more is sent.
     func finish() { shutdown(descriptor, Int32(SHUT_WR)) }
 
-    /// The descriptor is closed with RST when this value goes.
+    /// RST, at once. The descriptor must not be used any more.
     func reset() {
+        guard !isClosed else { return }
+        isClosed = true
         var linger = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
+        close(descriptor)
     }
 }

@@ -17,6 +17,10 @@ final class World {
     var startArguments: [String]?
     /// Agents: lanes that are answered when they come.
     var promises: [LanePromise] = []
+    /// Bytes that are sent slowly.
+    var drips: [Drip] = []
+    /// Whoever dials now is for the next case.
+    private var isFinishing = false
     /// A step has seen the tested program end.
     var hasSeenExit = false
     private var contexts: [ContextKey: TLSContext] = [:]
@@ -105,9 +109,12 @@ final class World {
             guard let due = connection.nextPing else { continue }
             if due <= now { connection.ping() } else { wake = min(wake, due) }
         }
+        for index in drips.indices { drips[index].fall(at: now) }
+        drips.removeAll { $0.isOver }
+        if let due = drips.map(\.due).min() { wake = min(wake, max(due, now)) }
         let polled = all.filter { $0.events != 0 }
         var descriptors = polled.map { pollfd(fd: $0.descriptor, events: $0.events, revents: 0) }
-        let listener = counterpart.listener
+        let listener = isFinishing ? nil : counterpart.listener
         if let listener { descriptors.append(pollfd(fd: listener, events: Int16(POLLIN), revents: 0)) }
         let milliseconds =
             polled.contains { $0.hasMore } ? 0 : Int32(clamping: (wake - now).milliseconds + 1)
@@ -127,11 +134,14 @@ final class World {
 
     /// Ends what is open, and waits until the other side has noticed, so that the next case finds nobody.
     func finish() {
+        drips.removeAll()
+        all.removeAll { $0.isHeld }
         for connection in all where !connection.isFinished {
             connection.isDeaf = false
             connection.isMute = true
             if !connection.hasFinished { connection.close(connection.isOpen ? .notify : .truncate) }
         }
+        isFinishing = true
         deadline = .now + .seconds(3)
         let end = ContinuousClock.now + .seconds(2)
         while all.contains(where: { !$0.isFinished }), .now < end {

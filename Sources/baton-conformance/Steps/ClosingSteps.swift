@@ -74,18 +74,26 @@ struct AliveStep: Step {
     }
 
     func run(in world: World) throws {
-        let connection = try world.connection(name)
+        try world.ping(try world.connection(name), within: within)
+    }
+}
+
+extension World {
+    /// PING, and its PONG; what else comes before is kept.
+    func ping(_ connection: Connection, within limit: Duration) throws {
         connection.isWanted = true
         defer { connection.isWanted = false }
         let opaque = randomBytes(8)
-        let types = world.layouts.types
-        connection.send(frame: Frame.encode(type: types.ping, stream: 0, payload: opaque))
-        let isPong: (Frame) -> Bool = { $0.type == types.pong && $0.payload.prefix(8).elementsEqual(opaque) }
-        _ = try world.wait(atMost: within) { connection.isFinished || connection.inbox.contains(where: isPong) }
+        connection.send(frame: Frame.encode(type: layouts.types.ping, stream: 0, payload: opaque))
+        let isPong: (Frame) -> Bool = { [layouts] in
+            $0.type == layouts.types.pong && $0.payload.prefix(8).elementsEqual(opaque)
+        }
+        _ = try wait(atMost: limit) { connection.isFinished || connection.inbox.contains(where: isPong) }
         guard let index = connection.inbox.firstIndex(where: isPong) else {
             throw StepFailure(
-                expected: "PONG within \(within)",
-                came: connection.end.map { "the connection \($0)\(world.last(connection))" } ?? "none", connection: name)
+                expected: "PONG within \(limit)",
+                came: connection.end.map { "the connection \($0)\(last(connection))" } ?? "none",
+                connection: connection.name)
         }
         connection.inbox.remove(at: index)
     }

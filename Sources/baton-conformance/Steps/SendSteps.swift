@@ -3,6 +3,8 @@ struct SendStep: Step {
     private let name: String
     private let frames: [FrameSpec]
     private let raw: [UInt8]
+    /// Takes the place of the stream in raw bytes.
+    private let stream: Value?
     private let times: Int
     private let isSameStream: Bool
     private let pause: Duration?
@@ -20,6 +22,8 @@ struct SendStep: Step {
         frames = one ?? many ?? []
         guard let raw = Hex.bytes(hex ?? "") else { throw CaseError("\"hex\" is not hexadecimal") }
         self.raw = raw
+        stream = hex != nil ? try keys.value("stream") : nil
+        guard stream == nil || raw.count >= Frame.headerSize else { throw CaseError("there is no stream in so few bytes") }
         times = try keys.numberIfThere("times", in: 1...1_000_000) ?? 1
         isSameStream = try keys.flag("same_stream")
         pause = try keys.milliseconds("pieces_ms")
@@ -33,6 +37,13 @@ struct SendStep: Step {
         let connection = try world.connection(name)
         if let end = connection.end {
             throw StepFailure(expected: "a connection to send on", came: "it \(end)", connection: name)
+        }
+        var raw = raw
+        if let stream {
+            let number = try stream.number(world.bindings, as: UInt32.self)
+            var bytes: [UInt8] = []
+            BigEndian.append(UInt64(number), width: 4, to: &bytes)
+            raw.replaceSubrange(8..<12, with: bytes)
         }
         let step = try Streams.step(frames, world.bindings)
         for round in 0..<times {

@@ -22,7 +22,7 @@ enum Verbs {
         ("check", .agent, CheckStep.self), ("file", .agent, FileStep.self), ("append", .agent, FileStep.self),
         ("directory", .agent, PathStep.self), ("fifo", .agent, PathStep.self), ("remove", .agent, PathStep.self),
         ("link", .agent, LinkStep.self), ("hard_link", .agent, LinkStep.self), ("rename", .agent, LinkStep.self),
-    ] + ["carry","flood","crowd"].map { ($0, .both, PendingStep.self) } + [
+        ("carry", .relay, CarryStep.self), ("flood", .both, FloodStep.self), ("crowd", .both, CrowdStep.self),
     ]
 
     static func read(_ json: JSON, tested: Case.Tested, _ layouts: Layouts) throws -> any Step {
@@ -37,9 +37,4 @@ enum Verbs {
         try keys.end()
         return step
     }
-}
-
-struct PendingStep: Step {
-    init(from keys: inout Keys) throws { keys.swallow() }
-    func run(in world: World) throws { throw CaseError("the runner cannot do this yet") }
 }

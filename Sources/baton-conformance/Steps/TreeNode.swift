@@ -28,6 +28,9 @@ struct TreeNode {
         try keys.end()
     }
 
+    /// Whether it may be of any kind.
+    private var isFree: Bool { !isDirectory && content == nil && size == nil && link == nil && hardLink == nil }
+
     /// Nil if it is as it should be.
     func difference(from tree: ReceivedTree, at path: [UInt8]) -> String? {
         if let skipped {
@@ -38,16 +41,16 @@ struct TreeNode {
         if let mode, node.mode != Int128(mode) { return "mode \(String(node.mode, radix: 8))" }
         if let mtime, node.mtime != Int128(mtime) { return "mtime \(node.mtime)" }
         switch node.content {
-        case .directory: return content == nil && size == nil && link == nil && hardLink == nil ? nil : "a directory"
+        case .directory:
+            return content == nil && size == nil && link == nil && hardLink == nil ? nil : "a directory"
         case .file(let found, let data):
             if isDirectory || link != nil || hardLink != nil { return "a file" }
             if let size, found != Int128(size) { return "a file of \(found) bytes" }
             if let content, content != data { return "a file with \(data.map { FrameText.text(.bytes($0)) } ?? "more")" }
         case .link(let target):
-            if link != target { return "a link to \(FrameText.text(.bytes(target)))" }
+            guard isFree || link == target else { return "a link to \(FrameText.text(.bytes(target)))" }
         case .hardLink(let target):
-            if let hardLink, hardLink != target { return "a hard link to \(FrameText.text(.bytes(target)))" }
-            if isDirectory || link != nil { return "a hard link" }
+            guard isFree || hardLink == target else { return "a hard link to \(FrameText.text(.bytes(target)))" }
         }
         return nil
     }

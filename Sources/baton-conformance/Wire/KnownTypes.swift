@@ -1,5 +1,5 @@
 /// The types that verbs themselves send, await or count.
-struct KnownTypes {
+struct KnownTypes: Sendable {
     let hello, welcome, join, joined, ticket, ping, pong, goaway: UInt8
     let get, error, credit, cancel, entry, chunk, skipped, end, again, keep, source: UInt8
     /// What `expect` passes over unless it is expected.

@@ -1,10 +1,10 @@
 /// All that is known about single messages: `vectors/layouts.json`, and the codes of `vectors/errors.json`.
-struct Layouts {
+struct Layouts: Sendable {
     let messages: [String: Message]
     let types: KnownTypes
     private let byType: [UInt8: Message]
 
-    struct Message {
+    struct Message: Sendable {
         let name: String
         let type: UInt8
         /// `control`, `lane`, `local`.
@@ -18,13 +18,13 @@ struct Layouts {
         var isRequest: Bool { (0x10..<0x20).contains(type) }
     }
 
-    struct Field {
+    struct Field: Sendable {
         let name: String
         let kind: Kind
         let condition: Condition
     }
 
-    indirect enum Kind {
+    indirect enum Kind: Sendable {
         /// A number of so many bytes, of whose values some may have names.
         case number(bytes: Int, signed: Bool, names: [String: Int128])
         case bool
@@ -34,7 +34,7 @@ struct Layouts {
         case list([Field])
     }
 
-    enum Condition {
+    enum Condition: Sendable {
         case always
         case equals(field: String, Int128)
         case bit(field: String, Int128)
