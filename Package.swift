@@ -39,6 +39,7 @@ let package = Package(
         .executable(name: "baton", targets: ["baton-cli"]),
         .executable(name: "baton-agent", targets: ["baton-agent"]),
         .executable(name: "baton-relay", targets: ["baton-relay"]),
+        .executable(name: "baton-conformance", targets: ["baton-conformance"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -97,6 +98,10 @@ let package = Package(
         .executableTarget(
             name: "baton-cli", dependencies: ["BatonClient", "BatonCommandLine", arguments, signals],
             swiftSettings: strict),
+
+        // The cases of Protocol/ against any relay or agent: it shares no code with them
+        .executableTarget(
+            name: "baton-conformance", dependencies: ["COpenSSL", "CXXHash", arguments], swiftSettings: strict),
 
         // Measurements: the yardstick is the same relaying in plain C, run by baton-bench beside the real programs
         .executableTarget(

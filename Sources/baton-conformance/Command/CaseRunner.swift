@@ -1,0 +1,180 @@
+/// Runs cases, one after another.
+final class CaseRunner {
+    private let layouts: Layouts
+    private let certificates: String
+    private let counterpart: Counterpart
+
+    init(_ layouts: Layouts, certificates: String, counterpart: Counterpart) {
+        self.layouts = layouts
+        self.certificates = certificates
+        self.counterpart = counterpart
+    }
+
+    /// - Throws: ``CaseError`` for a case that cannot be run as it is written.
+    func run(_ tested: Case) throws -> Outcome {
+        guard !tested.needsProcess || counterpart.hasProcess else {
+            return Outcome(tested: tested, verdict: .notRun("it needs a process"), duration: .zero)
+        }
+        let begin = ContinuousClock.now
+        var latencies: Latencies?
+        let world = World(layouts, certificates: certificates, counterpart: counterpart)
+        var failure: Failure?
+        do {
+            defer {
+                // A vector leaves the agent to the next one.
+                if !tested.isVector { counterpart.conclude() }
+                world.finish()
+            }
+            failure = try run(tested, in: world, &latencies)
+            if failure == nil, counterpart.side == .agent, !tested.isVector { failure = try AfterCase(world).agent() }
+            if failure == nil, tested.isVector { failure = AfterCase(world).process() }
+        } catch let error as CaseError {
+            throw error.at("\"\(tested.name)\"").at(tested.file)
+        }
+        if failure == nil, counterpart.side == .relay, tested.beside == nil, !tested.isVector,
+            !world.hasSeenExit
+        {
+            failure = try AfterCase(World(layouts, certificates: certificates, counterpart: counterpart)).relay()
+        }
+        return Outcome(
+            tested: tested, verdict: failure.map { .failed($0) } ?? .passed, duration: .now - begin, beside: latencies)
+    }
+
+    private func run(_ tested: Case, in world: World, _ latencies: inout Latencies?) throws -> Failure? {
+        let beside: Beside?
+        do {
+            try counterpart.prepare(tested, in: world)
+            beside = try tested.beside.map { try Beside($0, relay: counterpart.relay, certificates, layouts) }
+            try beside?.awaitStart(in: world)
+        } catch let failure as StepFailure {
+            return world.describe(failure, step: nil, text: "before the first step")
+        }
+        // Also if a step throws, the thread has ended before the next case begins.
+        defer { beside?.stop() }
+        if let failure = try steps(tested, in: world) { return failure }
+        guard let beside else { return nil }
+        let outcome = beside.stop()
+        latencies = outcome.latencies
+        return outcome.failure
+    }
+
+    private func steps(_ tested: Case, in world: World) throws -> Failure? {
+        let expansion = Expansion(root: counterpart.root, run: Expansion.letters())
+        world.startArguments = try tested.arguments(expansion)
+        world.deadline = .now + tested.within
+        for (index, line) in try tested.steps(expansion).enumerated() {
+            do {
+                try line.step.run(in: world)
+            } catch let failure as StepFailure {
+                return world.describe(failure, step: index + 1, text: line.text)
+            } catch let error as CaseError {
+                throw error.at("step \(index + 1), \(line.text.prefix(300))")
+            }
+        }
+        return nil
+    }
+}
+
+/// Whether what is tested still answers when a case is over.
+struct AfterCase {
+    private let world: World
+
+    init(_ world: World) {
+        self.world = world
+        world.deadline = .now + .seconds(40)
+    }
+
+    /// A relay, on a new session.
+    func relay() throws -> Failure? {
+        defer { world.finish() }
+        return try judge {
+            try run(["session": .string("after"), "work": .string("delta")], of: .relay)
+            try echo(on: "after", stream: 1, of: .relay)
+        }
+    }
+
+    /// An agent, on the session that it has, or on a new one.
+    func agent() throws -> Failure? {
+        guard let program = world.counterpart.program, !world.hasSeenExit else { return nil }
+        if program.signalled != nil { return nil }
+        let mayBeGone = world.all.contains { $0.forbidsReturn }
+        if mayBeGone, program.hasEnded == nil || program.exitStatus ?? 0 < 128 { return nil }
+        return try judge {
+            let sessions = world.connections.filter { $0.value.canAsk }
+            if let (name, session) = sessions.first {
+                session.isDeaf = false
+                session.isMute = false
+                let next = session.highestStream &+ 2
+                return try echo(on: name, stream: next - next % 2, of: .agent)
+            }
+            try run(["session": .string("after the last step")], of: .agent)
+            try echo(on: "after the last step", stream: 2, of: .agent)
+        }
+    }
+
+    /// Whether the process has ended, which it may not by a frame.
+    func process() -> Failure? {
+        guard let program = world.counterpart.program, let status = program.exitStatus else { return nil }
+        return Failure(
+            text: "after the last step", sent: [], expected: "that the program runs",
+            came: "it has ended with status \(status): \(program.lastWords)")
+    }
+
+    private func judge(_ body: () throws -> Void) throws -> Failure? {
+        do {
+            try body()
+            return nil
+        } catch let failure as StepFailure {
+            var failure = failure
+            if let status = world.counterpart.program?.exitStatus {
+                let words = world.counterpart.program?.lastWords ?? ""
+                failure.came += "; the tested program has ended with status \(status): \(words)"
+            }
+            return world.describe(failure, step: nil, text: "after the last step: does it still answer?")
+        }
+    }
+
+    private func echo(on name: String, stream: UInt32, of tested: Case.Tested) throws {
+        let number = JSON.number(Int128(stream))
+        try run(["send": .string(name), "frame": .object(["type": .string("ECHO"), "stream": number])], of: tested)
+        let connection = try world.connection(name)
+        let isAnswer: (Frame) -> Bool = { [layouts = world.layouts] frame in
+            frame.stream == stream && layouts.message(frame.type)?.name == "ECHO_REPLY"
+        }
+        _ = try world.wait(atMost: .seconds(10)) { connection.isFinished || connection.inbox.contains(where: isAnswer) }
+        guard connection.inbox.contains(where: isAnswer) else {
+            throw StepFailure(
+                expected: "ECHO_REPLY",
+                came: connection.end.map { "the connection \($0)" } ?? "none; \(world.text(connection.inbox))",
+                connection: name)
+        }
+    }
+
+    private func run(_ step: [String: JSON], of tested: Case.Tested) throws {
+        try Verbs.read(.object(step), tested: tested, world.layouts).run(in: world)
+    }
+}
+
+extension Connection {
+    /// A session that is open in both directions, towards an agent.
+    fileprivate var canAsk: Bool {
+        isAcceptor && kind == .control && isEstablished && isOpen && !hasFinished && !isLeaving
+            && highestStream < UInt32.max - 4
+    }
+}
+
+extension World {
+    func describe(_ failure: StepFailure, step: Int?, text: String) -> Failure {
+        let connection = failure.connection.flatMap { connections[$0] }
+        let frames = FrameText(layouts: layouts)
+        let elsewhere: [String] = connections.values.filter { $0 !== connection }.compactMap { other in
+            let end = other.end.map { ["it \($0)"] } ?? []
+            let words = other.inbox.suffix(2).map { frames($0) } + end
+            return words.isEmpty ? nil : "\(other.name): \(words.joined(separator: "; "))"
+        }
+        return Failure(
+            step: step, text: text, connection: failure.connection,
+            sent: connection?.sentLog.map { frames.sent($0) } ?? [], expected: failure.expected, came: failure.came,
+            elsewhere: elsewhere.sorted())
+    }
+}

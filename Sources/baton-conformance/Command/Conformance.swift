@@ -1,0 +1,95 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Glibc
+
+/// Runs the cases of `Protocol/` against any relay or agent. It shares no code with Baton's own.
+@main
+struct Conformance: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "baton-conformance",
+        abstract: "Checks a relay or an agent against the cases of the protocol.",
+        discussion: """
+            Against a relay it plays agents, against an agent the relay. The directory of certificates has a \
+            subdirectory for each peer, as Protocol/conformance/README.md says. The exit status is 0 if all cases \
+            passed, 1 if one failed, 64 if a case or the command line cannot be used.
+            """)
+
+    @Option(help: ArgumentHelp("The relay to check.", valueName: "host:port"))
+    var relay: String?
+
+    @Flag(help: "Check an agent: the command after -- starts it.")
+    var agent = false
+
+    @Option(help: "Directory with the certificates of all peers.", completion: .directory)
+    var certs: String?
+
+    @Option(help: "Directory with cases; repeat for more. Protocol/conformance and Protocol/hostile if not given.")
+    var cases: [String] = []
+
+    @Option(help: "Directory with layouts.json, errors.json and the vectors. Protocol/vectors if not given.")
+    var vectors = "Protocol/vectors"
+
+    @Flag(help: "Leave the vectors out.")
+    var noVectors = false
+
+    @Option(help: "Only cases of this rule, or with this in their name or file; repeat for more.")
+    var filter: [String] = []
+
+    @Flag(help: "One JSON object a line.")
+    var json = false
+
+    @Flag(help: "List the cases and run none.")
+    var list = false
+
+    @Argument(parsing: .postTerminator, help: "The tested program and its arguments, after --.")
+    var command: [String] = []
+
+    static func main() {
+        // A peer that has gone is an error of the next write to it, not the runner's end.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let error as CaseError {
+            FileHandle.standardError.write(Data("baton-conformance: \(error)\n".utf8))
+            Foundation.exit(64)
+        } catch {
+            exit(withError: error)
+        }
+    }
+
+    func run() throws {
+        let layouts = try Layouts(vectors: vectors)
+        let directories = cases.isEmpty ? ["Protocol/conformance", "Protocol/hostile"] : cases
+        let replayed =
+            noVectors ? [] : try VectorCases(tested: agent ? .agent : .relay, layouts: layouts).read(vectors)
+        let chosen = (try CaseFiles.read(directories, layouts) + replayed).filter(isChosen)
+        var report = Report(isJSON: json)
+        if list { return report.list(chosen) }
+        guard let certs else { throw ValidationError("say --certs DIR") }
+        let counterpart = try counterpart(certs)
+        let runner = CaseRunner(layouts, certificates: certs, counterpart: counterpart)
+        for one in chosen { report.add(try runner.run(one)) }
+        report.end()
+        if !report.isClean { throw ExitCode(1) }
+    }
+
+    private func isChosen(_ one: Case) -> Bool {
+        guard list || (one.tested == .agent) == agent else { return false }
+        return filter.isEmpty
+            || filter.contains { one.name.contains($0) || one.rules.contains($0) || one.file.contains($0) }
+    }
+
+    private func counterpart(_ certs: String) throws -> Counterpart {
+        if agent {
+            guard !command.isEmpty else { throw ValidationError("say after -- how the agent is started") }
+            return try Counterpart(agent: command, certificates: certs)
+        }
+        guard relay != nil || !command.isEmpty else {
+            throw ValidationError("say --relay HOST:PORT, or after -- how the relay is started, or --agent")
+        }
+        let address = relay.flatMap { Address($0) }
+        if let relay, address == nil { throw ValidationError("'\(relay)' is not HOST:PORT") }
+        return try Counterpart(relay: address, command: command, certificates: certs)
+    }
+}
