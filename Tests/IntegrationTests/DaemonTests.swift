@@ -115,7 +115,7 @@ struct DaemonTests {
 
     // MARK: One agent, one root
 
-    @Test("A second agent on the same root is refused with 73 while the first lives, which goes on serving")
+    @Test("TLS-19: A second agent on the same root is refused with 73 while the first lives, which goes on serving")
     func sameRoot() async throws {
         try await Cluster.run { cluster in
             let second = try cluster.agent("third", root: cluster.deploy.root)

@@ -21,7 +21,7 @@ struct DamageTests {
     ]
 
     @Test(
-        "A get of it fails as corrupt, or is answered by the generation before; the next one is answered by that",
+        "KEP-27, TRE-54: A get of it fails as corrupt, or is answered by the generation before; the next one is answered by that",
         arguments: damages)
     func get(_ damage: String) async throws {
         try await damaged(damage) { cluster in

@@ -107,7 +107,7 @@ struct GenerationTests {
         }
     }
 
-    @Test("--ttl: what was not persisted for so long goes, the newest too; what is pinned stays")
+    @Test("KEP-23: --ttl: what was not persisted for so long goes, the newest too; what is pinned stays")
     func timeToLive() async throws {
         try await Cluster.run(shares: ["outputs", "pinned"], keeping: ["--ttl", "3"], "mkdir outputs pinned") {
             cluster in
