@@ -114,7 +114,9 @@ let package = Package(
         .testTarget(name: "BatonTransportTests", dependencies: ["BatonTransport"], swiftSettings: strict),
         .testTarget(name: "BatonFilesTests", dependencies: ["BatonFiles"], swiftSettings: strict),
         .testTarget(
-            name: "BatonTransferTests", dependencies: ["BatonTransfer", "BatonProtocol"], swiftSettings: strict),
+            name: "BatonTransferTests",
+            dependencies: ["BatonTransfer", "BatonTransport", "BatonProtocol", nioEmbedded],
+            swiftSettings: strict),
         .testTarget(
             name: "BatonTests",
             dependencies: ["Baton", "BatonFiles", "BatonProtocol", "BatonTransport", nioPosix, logging, system],
