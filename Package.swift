@@ -143,7 +143,9 @@ let package = Package(
         .testTarget(
             name: "BatonFilesTests", dependencies: ["BatonFiles", "PropertyTesting"], swiftSettings: strict),
         .testTarget(
-            name: "BatonTransferTests", dependencies: ["BatonTransfer", "BatonProtocol"], swiftSettings: strict),
+            name: "BatonTransferTests",
+            dependencies: ["BatonTransfer", "BatonTransport", "BatonProtocol", nioEmbedded],
+            swiftSettings: strict),
         .testTarget(
             name: "BatonTests",
             dependencies: ["Baton", "BatonFiles", "BatonProtocol", "BatonTransport", nioPosix, logging, system],

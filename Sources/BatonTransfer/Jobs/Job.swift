@@ -45,6 +45,16 @@ package final class Job: Sendable {
         if let cancelled { action(cancelled) }
     }
 
+    /// It is done, and nothing can be cancelled any more: what was to be done then is let go, for it may hold this job.
+    func end() {
+        let action = state.withLock { state in
+            defer { state.onCancel = nil }
+            return state.onCancel
+        }
+        // Whatever goes with it does so outside of the lock.
+        withExtendedLifetime(action) {}
+    }
+
     /// - Throws: why the answer is no longer wanted.
     package func checkWanted() throws(BatonError) {
         if let cancelled = state.withLock({ $0.cancelled }) { throw cancelled }

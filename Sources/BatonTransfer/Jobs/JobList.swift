@@ -42,8 +42,10 @@ package final class JobList: Sendable {
         for job in waiting { job.cancel(error) }
     }
 
+    /// The job is done.
     package func remove(_ job: Job) {
         _ = running.withLock { $0.removeValue(forKey: Key(session: ObjectIdentifier(job.session), stream: job.stream)) }
+        job.end()
     }
 
     /// - Returns: false if there is no such job.
