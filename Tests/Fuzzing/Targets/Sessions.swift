@@ -69,7 +69,8 @@ extension FuzzTarget {
                     switch step & 7 {
                     case 0...3:
                         let message = choices.one(of: Streams.messages)
-                        let frame = Frame(message, stream: streams.someStream(&choices))
+                        // No decoder lets stream 0 through.
+                        let frame = Frame(message, stream: max(1, streams.someStream(&choices)))
                         // The same again and again, as a flood is.
                         for _ in 0...(step & 0xF8 == 0xF8 ? Int(choices.byte()) * 80 : 0) {
                             guard try streams.receive(frame) else { return }
