@@ -13,7 +13,7 @@ import Testing
     @Test(arguments: FuzzTarget.all)
     func `inputs that differ a little from the corpus are taken as they should be`(target: FuzzTarget) throws {
         var mutator = Mutator(corpus: Kept.inputs(of: target), longest: target.longest)
-        for _ in 0..<200 {
+        for _ in 0..<600 {
             try replay(mutator.next(), target)
         }
     }

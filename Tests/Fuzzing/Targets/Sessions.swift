@@ -45,7 +45,7 @@ extension FuzzTarget {
                 var side = Side(
                     kind: options & 2 == 0 ? .control : .local, role: role, isGreeted: options & 4 != 0)
                 side.streams = Streams(role: role, allowedToPeer: options & 8 == 0 ? 256 : 2)
-                while !choices.isAtEnd, try side.step(&choices) {}
+                while !choices.isAtEnd, try side.step(&choices) { try side.streams?.judge() }
             })
     }
 
@@ -78,6 +78,7 @@ extension FuzzTarget {
                     case 4: streams.tick()
                     default: try streams.act(step, &choices)
                     }
+                    try streams.judge()
                 }
             })
     }
@@ -86,7 +87,7 @@ extension FuzzTarget {
 
     private static func start(_ frame: Vectors.Frame) -> UInt8 {
         let kind: UInt8 = frame.kind == .control ? 0 : frame.kind == .lane ? 1 : 2
-        return kind | (frame.opening == true || (1...4).contains(frame.type) ? 0 : 4)
+        return kind | (frame.isOpening || (1...4).contains(frame.type) ? 0 : 4)
     }
 
     private static func opening(_ request: UInt8) -> UInt8 { 5 | request << 3 }
