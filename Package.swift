@@ -23,12 +23,14 @@ let fuzzing: Target =
     if Context.environment["BATON_FUZZ"] != nil {
         .executableTarget(
             name: "baton-fuzz", dependencies: ["BatonFiles", "BatonProtocol", "BatonTLS", "COpenSSL", nio, system],
-            path: "Tests/Fuzzing", exclude: ["Corpus", "Regressions"], sources: ["Program", "Support", "Targets"],
+            path: "Tests/Fuzzing", exclude: ["Corpus", "Regressions", "Replay"],
+            sources: ["Program", "Support", "Targets"],
             swiftSettings: strict)
     } else {
         .testTarget(
             name: "FuzzingTests", dependencies: ["BatonFiles", "BatonProtocol", "BatonTLS", "COpenSSL", nio, system],
-            path: "Tests/Fuzzing", exclude: ["Corpus", "Regressions"], sources: ["Replay", "Support", "Targets"],
+            path: "Tests/Fuzzing", exclude: ["Corpus", "Program", "Regressions"],
+            sources: ["Replay", "Support", "Targets"],
             swiftSettings: strict)
     }
 

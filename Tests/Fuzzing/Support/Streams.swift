@@ -33,7 +33,6 @@ struct Streams {
             default: table.allowedByPeer = UInt16(choices.byte()) / 16
             }
         }
-        try model.judge(table)
     }
 
     /// A frame of the peer.
@@ -46,9 +45,11 @@ struct Streams {
             return false
         }
         try model.judge(frame, event, isDraining: table.isDraining)
-        try model.judge(table)
         return true
     }
+
+    /// Whether table and model agree on what is open now.
+    func judge() throws(Finding) { try model.judge(table) }
 
     mutating func tick() {
         table.tick()

@@ -4,24 +4,34 @@ import Foundation
 /// What the vector files of `Protocol/vectors` hold, as far as inputs are made of it.
 enum Vectors {
     struct Frame: Decodable {
-        let connection: String?
-        let opening: Bool?
-        let hex: String
-        let fill: Fill?
+        let kind: ConnectionKind
+        /// HELLO or JOIN has not been answered.
+        let isOpening: Bool
+        /// Who sends it, in the transcript.
         let from: String?
+        /// Header and payload. Long fills are cut: what they show lies in the lengths before them.
+        let bytes: [UInt8]
 
-        struct Fill: Decodable {
+        private enum Key: CodingKey {
+            case connection, opening, hex, fill, from
+        }
+
+        private struct Fill: Decodable {
             let byte: String
             let count: Int
         }
 
-        /// Long fills are cut: what they show lies in the lengths before them.
-        var bytes: [UInt8] {
+        init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: Key.self)
+            let connection = try fields.decodeIfPresent(String.self, forKey: .connection)
+            kind = connection == "control" ? .control : connection == "local" ? .local : .lane
+            isOpening = try fields.decodeIfPresent(Bool.self, forKey: .opening) ?? false
+            from = try fields.decodeIfPresent(String.self, forKey: .from)
+            let fill = try fields.decodeIfPresent(Fill.self, forKey: .fill)
             let filler = fill.map { [UInt8](repeating: UInt8($0.byte, radix: 16) ?? 0, count: min($0.count, 4096)) }
-            return [UInt8](hex: hex) + (filler ?? [])
+            bytes = [UInt8](hex: try fields.decode(String.self, forKey: .hex)) + (filler ?? [])
         }
 
-        var kind: ConnectionKind { connection == "control" ? .control : connection == "local" ? .local : .lane }
         var type: UInt8 { bytes.count > 4 ? bytes[4] : 0 }
         var flags: UInt8 { bytes.count > 5 ? bytes[5] : 0 }
         var payload: [UInt8] { Array(bytes.dropFirst(FrameHeader.size)) }

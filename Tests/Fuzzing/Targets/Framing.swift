@@ -16,7 +16,7 @@ extension FuzzTarget {
         seeds: {
             Vectors.frames.map { frame in
                 let kind: UInt8 = frame.kind == .control ? 1 : frame.kind == .lane ? 2 : 3
-                return [kind | (frame.opening == true ? 0 : 4), 5] + frame.bytes
+                return [kind | (frame.isOpening ? 0 : 4), 5] + frame.bytes
             }
         },
         check: { input in

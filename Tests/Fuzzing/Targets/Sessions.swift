@@ -45,7 +45,7 @@ extension FuzzTarget {
                 var side = Side(
                     kind: options & 2 == 0 ? .control : .local, role: role, isGreeted: options & 4 != 0)
                 side.streams = Streams(role: role, allowedToPeer: options & 8 == 0 ? 256 : 2)
-                while !choices.isAtEnd, try side.step(&choices) {}
+                while !choices.isAtEnd, try side.step(&choices) { try side.streams?.judge() }
             })
     }
 
@@ -69,7 +69,8 @@ extension FuzzTarget {
                     switch step & 7 {
                     case 0...3:
                         let message = choices.one(of: Streams.messages)
-                        let frame = Frame(message, stream: streams.someStream(&choices))
+                        // No decoder lets stream 0 through.
+                        let frame = Frame(message, stream: max(1, streams.someStream(&choices)))
                         // The same again and again, as a flood is.
                         for _ in 0...(step & 0xF8 == 0xF8 ? Int(choices.byte()) * 80 : 0) {
                             guard try streams.receive(frame) else { return }
@@ -77,6 +78,7 @@ extension FuzzTarget {
                     case 4: streams.tick()
                     default: try streams.act(step, &choices)
                     }
+                    try streams.judge()
                 }
             })
     }
@@ -85,7 +87,7 @@ extension FuzzTarget {
 
     private static func start(_ frame: Vectors.Frame) -> UInt8 {
         let kind: UInt8 = frame.kind == .control ? 0 : frame.kind == .lane ? 1 : 2
-        return kind | (frame.opening == true || (1...4).contains(frame.type) ? 0 : 4)
+        return kind | (frame.isOpening || (1...4).contains(frame.type) ? 0 : 4)
     }
 
     private static func opening(_ request: UInt8) -> UInt8 { 5 | request << 3 }
