@@ -55,7 +55,8 @@ if __name__ == "__main__":
     write("streams", "04-streams.md", frames=rules.of_frames(frames.streams()))
     write("operations", "05-operations.md", frames=rules.of_frames(frames.operations()))
     write("credit", "06-credit.md", frames=rules.of_frames(frames.credit()), scenarios=sequences.credit_scenarios())
-    write("trees", "07-trees.md", frames=rules.of_frames(frames.trees()), sequences=sequences.tree_sequences())
+    write("trees", "07-trees.md", frames=rules.of_frames(frames.trees()), sequences=sequences.tree_sequences(),
+          checksums=sequences.checksums())
     write("errors", "08-errors.md", codes=errors.vectors())
     write("names", "10-names.md", references=names.references(), paths=names.paths(), names=names.names(),
           order=names.order(), identities=names.identities(), places=names.places())

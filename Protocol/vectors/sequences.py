@@ -1,5 +1,7 @@
 """The vectors that need more than one frame: trees as they arrive, credit as it is counted, one whole session."""
 
+import xxhash
+
 from frames import BASE, ENTRY_DIRECTORY, ENTRY_FILE, ENTRY_HARD_LINK, ENTRY_LINK, TICKET, chunk
 from wire import KEPT, LAST, fields_json, frame, payload
 
@@ -51,10 +53,46 @@ def kept(path, size=0):
     return file(path, size, LAST | KEPT)
 
 
-def tree(name, rules, result, *frames, base=None):
-    """`base`: what the receiver has, if its GET said so."""
+def mode(entry, bits):
+    message, flags, fields = entry
+    return message, flags, fields | {"mode": bits}
+
+
+def left_by(frames):
+    """What the frames of one pass leave: the last ENTRY of each path, and what was skipped."""
+    assert not any(message == "AGAIN" for message, _, _ in frames), "say what further passes leave"
+    entries = {fields["path"]: (message, flags, fields) for message, flags, fields in frames if message == "ENTRY"}
+    return list(entries.values()) + [step for step in frames if step[0] == "SKIPPED"]
+
+
+def what_lies_there(entry, entries):
+    """One path as a file system has it: a hard link is its file."""
+    fields = fields_json("ENTRY", entry)
+    place = {"path": fields["path"], "kind": fields["kind"]}
+    if entry["kind"] == "hardlink":
+        place |= {"kind": "file", "first": fields["target"]}
+        fields = fields_json("ENTRY", next(other for other in entries if other["path"] == entry["target"]))
+    if place["kind"] == "symlink":
+        place["target"] = fields["target"]
+    else:
+        place["mode"] = fields["mode"]
+    if place["kind"] == "file":
+        place["size"] = fields["size"]
+    return place | {"mtime_s": fields["mtime_s"], "mtime_ns": fields["mtime_ns"]}
+
+
+def outcome(steps):
+    entries = [fields for message, _, fields in steps if message == "ENTRY"]
+    return {"tree": [what_lies_there(entry, entries) for entry in entries],
+            "skipped": [fields_json(message, fields) for message, _, fields in steps if message == "SKIPPED"]}
+
+
+def tree(name, rules, result, *frames, base=None, leaves=None):
+    """`base`: what the receiver has, if its GET said so. `leaves`: what is there in the end, as the frames that would make
+    it; needed where there are further passes."""
     known = {} if base is None else {"base": [fields_json("ENTRY", fields) for _, _, fields in base]}
-    return {"name": name, "rules": rules.split(), "result": result} | known | {
+    left = outcome(left_by(frames) if leaves is None else leaves) if result == "complete" else {}
+    return {"name": name, "rules": rules.split(), "result": result} | known | left | {
             "frames": [{"type": message, "flags": flags, "hex": frame(message, 7, fields, flags).hex(),
                         "fields": fields_json(message, fields)} for message, flags, fields in frames]}
 
@@ -87,18 +125,21 @@ def tree_sequences():
         tree("attributes of the top that could not travel", "TRE-10", "complete", top, skipped(b"", 5), end(1, 0, 1)),
         tree("a file that is restarted", "TRE-30 TRE-27", "complete", file(b"", 1_024), data(0, BLOCK), file(b"", 1), data(0, b"x", LAST),
              end(2, 513)),
-        tree("a pass that changes nothing", "TRE-32", "complete", top, file(b"a"), again(), end(2)),
+        tree("a pass that changes nothing", "TRE-32", "complete", top, file(b"a"), again(), end(2), leaves=[top, file(b"a")]),
         tree("a pass that brings one file anew", "TRE-33", "complete", top, file(b"a"), file(b"b"), again(), file(b"b", 1),
-             data(0, b"x", LAST), end(4, 1)),
+             data(0, b"x", LAST), end(4, 1), leaves=[top, file(b"a"), file(b"b", 1)]),
         tree("a pass over a directory that has lost a name and got another", "TRE-55 TRE-56", "complete", top, file(b"a"), file(b"b"),
-             again(), top, keep(b"a"), file(b"c"), end(5)),
+             again(), top, keep(b"a"), file(b"c"), end(5), leaves=[top, file(b"a"), file(b"c")]),
         tree("a pass that makes a file a directory", "TRE-55", "complete", top, file(b"a"), again(), top, directory(b"a"),
-             file(b"a/b"), end(5)),
-        tree("two passes", "TRE-32", "complete", top, file(b"a"), again(), file(b"a"), again(2), file(b"a"), end(4)),
+             file(b"a/b"), end(5), leaves=[top, directory(b"a"), file(b"a/b")]),
+        tree("two passes", "TRE-32", "complete", top, file(b"a"), again(), file(b"a"), again(2), file(b"a"), end(4),
+             leaves=[top, file(b"a")]),
+        tree("64 passes", "TRE-24 TRE-32", "complete", top, *[again(number) for number in range(1, 65)], end(1), leaves=[top]),
         tree("a pass that begins in the middle of a file", "TRE-55", "complete", top, file(b"a", 1_024), data(0, BLOCK), again(),
-             top, end(3, 512)),
+             top, end(3, 512), leaves=[top]),
         tree("a change below a directory that did not change", "TRE-33 TRE-11", "complete", top, directory(b"a"), file(b"a/b"), again(),
-             file(b"a/b", 1), data(0, b"x", LAST), end(4, 1)),
+             file(b"a/b", 1), data(0, b"x", LAST), end(4, 1), leaves=[top, directory(b"a"), file(b"a/b", 1)]),
+        *further_passes(top),
 
         tree("from the store", "TRE-49", "complete", source(), top, file(b"a", 1), data(0, b"x", LAST), end(2, 1)),
         tree("a file from the store", "TRE-49", "complete", source(), file(b""), end(1)),
@@ -109,7 +150,7 @@ def tree_sequences():
         tree("a hard link to a file that the receiver has", "TRE-31 TRE-47", "complete", top, kept(b"a", 1_024), hard_link(b"b", b"a"), end(3),
              base=[top, file(b"a", 1_024)]),
         tree("a file that the receiver had and has again in a further pass", "TRE-47", "complete", top, file(b"a", 1_024),
-             data(0, BLOCK), again(), top, kept(b"a", 1_024), end(4, 512), base=[top, file(b"a", 1_024)]),
+             data(0, BLOCK), again(), top, kept(b"a", 1_024), end(4, 512), leaves=[top, kept(b"a", 1_024)], base=[top, file(b"a", 1_024)]),
         tree("nothing is kept, though the receiver has it", "TRE-46", "complete", file(b"", 1), data(0, b"x", LAST), end(1, 1),
              base=[file(b"", 1)]),
 
@@ -185,7 +226,120 @@ def tree_sequences():
         tree("END counts other bytes", "TRE-27", "corrupt", file(b"", 1), data(0, b"x", LAST), end(1, 2)),
         tree("END counts holes as bytes", "TRE-27", "corrupt", file(b"", 1_024), data(512, BLOCK, LAST), end(1, 1_024)),
         tree("END counts other skips", "TRE-27", "corrupt", top, skipped(b"a"), end(1, 0, 0)),
+        *refused_in_further_passes(top),
     ]
+
+
+def further_passes(top):
+    """Each `leaves` what a receiver must have at END."""
+    a_and_b = top, file(b"a"), file(b"b")
+    below = top, directory(b"a"), file(b"a/b"), file(b"c")
+    return [
+        tree("attributes that could not travel, before and behind the data of their file", "TRE-10 TRE-12", "complete", top,
+             file(b"a", 1), skipped(b"a", 5), data(0, b"x", LAST), file(b"b", 1), data(0, b"x", LAST), skipped(b"b", 5),
+             end(3, 2, 2)),
+        tree("a hard link to a hard link", "TRE-31", "complete", top, file(b"a", 1), data(0, b"x", LAST), hard_link(b"b", b"a"),
+             hard_link(b"c", b"b"), end(4, 1), leaves=[top, file(b"a", 1), hard_link(b"b", b"a"), hard_link(b"c", b"a")]),
+        tree("a hard link to a file of an earlier pass, which goes later", "TRE-31 TRE-33", "complete", *a_and_b, again(),
+             hard_link(b"c", b"b"), again(2), skipped(b"b"), end(4, 0, 1), leaves=[top, file(b"a"), file(b"c"), skipped(b"b")]),
+        tree("a file that is restarted before its first chunk, and ends with that", "TRE-30", "complete", top, file(b"a", 1_024),
+             file(b"a"), end(3)),
+        tree("a file that is restarted and tells of its attributes again", "TRE-30 TRE-10", "complete", top, file(b"a", 1_024),
+             skipped(b"a", 5), data(0, BLOCK), file(b"a", 1), skipped(b"a", 5), data(0, b"x", LAST), end(3, 513, 2),
+             leaves=[top, file(b"a", 1), skipped(b"a", 5)]),
+        tree("a file that is restarted and tells no more of its attributes", "TRE-30 TRE-58", "complete", top, file(b"a", 1_024),
+             skipped(b"a", 5), data(0, BLOCK), file(b"a", 1), data(0, b"x", LAST), end(3, 513, 1), leaves=[top, file(b"a", 1)]),
+        tree("a pass that voids an open file, which never comes again", "TRE-32", "complete", top, file(b"a", 1_024),
+             data(0, BLOCK), again(), end(2, 512), leaves=[top]),
+        tree("a pass that voids an open top", "TRE-32 TRE-9", "complete", file(b"", 1_024), data(0, BLOCK), again(), file(b"", 1),
+             data(0, b"x", LAST), end(2, 513), leaves=[file(b"", 1)]),
+        tree("a file that can no longer travel", "TRE-33", "complete", *a_and_b, again(), skipped(b"a"), end(3, 0, 1),
+             leaves=[top, file(b"b"), skipped(b"a")]),
+        tree("a directory that can no longer travel, for a reason of its own", "TRE-33 TRE-21", "complete", *below, again(),
+             skipped(b"a", 900), end(4, 0, 1), leaves=[top, file(b"c"), skipped(b"a", 900)]),
+        tree("a file that takes the place of a directory and what lies in it", "TRE-33", "complete", *below, again(), file(b"a"),
+             end(5), leaves=[top, file(b"a"), file(b"c")]),
+        tree("a directory that was something else meanwhile is empty", "TRE-33 TRE-55", "complete", *below, again(),
+             link(b"a", b"c"), again(2), directory(b"a"), end(6), leaves=[top, directory(b"a"), file(b"c")]),
+        tree("a directory that is announced again has new metadata and what is kept", "TRE-55 TRE-56", "complete", *below, again(),
+             mode(directory(b"a"), 0o700), keep(b"a/b"), end(5),
+             leaves=[top, mode(directory(b"a"), 0o700), file(b"a/b"), file(b"c")]),
+        tree("a directory that is kept is entered", "TRE-56 TRE-57", "complete", *below, file(b"d"), again(), top, keep(b"a"),
+             file(b"a/c"), keep(b"d"), end(7), leaves=[top, directory(b"a"), file(b"a/b"), file(b"a/c"), file(b"d")]),
+        tree("a pass that is cut short, and the next names what it had not", "TRE-55", "complete", *a_and_b, file(b"z"), again(),
+             top, keep(b"a"), again(2), top, keep(b"a"), keep(b"b"), end(6), leaves=[*a_and_b]),
+        tree("what no pass has named since it was cut short is gone", "TRE-55", "complete", *a_and_b, again(), top, keep(b"a"),
+             again(2), end(4), leaves=[top, file(b"a")]),
+        tree("what a pass left unnamed is there until the end", "TRE-55 TRE-31", "complete", top, directory(b"d"), file(b"d/f", 1),
+             data(0, b"x", LAST), again(), top, again(2), file(b"d/g"), hard_link(b"e", b"d/f"), end(6, 1),
+             leaves=[top, file(b"e", 1)]),
+        tree("a skipped path that comes after all", "TRE-58", "complete", top, skipped(b"a"), again(), file(b"a"), end(2, 0, 1),
+             leaves=[top, file(b"a")]),
+        tree("a skipped path that is skipped again, and one that is not", "TRE-58", "complete", top, skipped(b"a"), skipped(b"b"),
+             again(), top, skipped(b"b"), end(2, 0, 3), leaves=[top, skipped(b"b")]),
+        tree("a skipped path of which the directory goes", "TRE-58", "complete", top, directory(b"a"), skipped(b"a/b"), again(),
+             top, end(3, 0, 1), leaves=[top]),
+        tree("a skipped path of which the directory becomes a file", "TRE-58", "complete", top, directory(b"a"), skipped(b"a/b"),
+             again(), file(b"a"), end(3, 0, 1), leaves=[top, file(b"a")]),
+        tree("a skipped path in a directory that is kept", "TRE-58", "complete", top, directory(b"a"), skipped(b"a/b"), again(),
+             top, keep(b"a"), end(3, 0, 1), leaves=[top, directory(b"a"), skipped(b"a/b")]),
+        tree("attributes of a file that comes anew with them", "TRE-58", "complete", top, file(b"a"), skipped(b"a", 5), again(),
+             file(b"a"), end(3, 0, 1), leaves=[top, file(b"a")]),
+        tree("attributes of a file that goes", "TRE-58", "complete", top, file(b"a"), skipped(b"a", 5), again(), top,
+             end(3, 0, 1), leaves=[top]),
+    ]
+
+
+def refused_in_further_passes(top):
+    a_and_c = top, file(b"a"), file(b"c")
+    attribute = {"attributes": [{"name": b"user.a", "value": b"1"}]}
+    return [
+        tree("attributes that were not asked for", "TRE-38", "corrupt", ("ENTRY", 0, ENTRY_DIRECTORY | {"path": b""} | attribute)),
+        tree("the open file comes again as a directory", "TRE-30 TRE-12", "corrupt", top, file(b"a", 1_024), data(0, BLOCK),
+             directory(b"a")),
+        tree("the open file comes again as a link", "TRE-30 TRE-12", "corrupt", top, file(b"a", 1_024), data(0, BLOCK), link(b"a")),
+        tree("a file that has ended comes again", "TRE-30 TRE-10", "corrupt", top, file(b"a", 1), data(0, b"x", LAST), file(b"a", 1)),
+        tree("the end of a tree whose top is void", "TRE-14", "corrupt", file(b"", 1_024), data(0, BLOCK), again(), end(1, 512)),
+        tree("a pass after one in which a void top did not come", "TRE-32", "corrupt", file(b"", 1_024), data(0, BLOCK), again(),
+             again(2)),
+        tree("a path after a pass has voided the top", "TRE-9", "corrupt", file(b"", 1_024), data(0, BLOCK), again(), file(b"a")),
+        tree("attributes of what is kept", "TRE-10", "corrupt", *a_and_c, again(), top, keep(b"a"), skipped(b"a", 5)),
+        tree("attributes of a skipped path", "TRE-10", "corrupt", top, skipped(b"a"), skipped(b"a", 5)),
+        tree("attributes that are told of twice", "TRE-10", "corrupt", top, file(b"a"), skipped(b"a", 5), skipped(b"a", 5)),
+        tree("attributes in the middle of a file", "TRE-10 TRE-12", "corrupt", top, file(b"a", 1_024), data(0, BLOCK),
+             skipped(b"a", 5)),
+        tree("attributes of an entry of the pass before", "TRE-10", "corrupt", top, file(b"a"), again(), skipped(b"a", 5)),
+        tree("a name is kept in a directory that an earlier pass announced", "TRE-56", "corrupt", *a_and_c, again(), top,
+             keep(b"a"), keep(b"c"), again(2), keep(b"a")),
+        tree("a skipped path is kept", "TRE-56", "corrupt", top, skipped(b"a"), again(), top, keep(b"a")),
+        tree("a name is kept that an earlier pass has passed over", "TRE-55 TRE-56", "corrupt", *a_and_c, again(), top, keep(b"c"),
+             again(2), top, keep(b"a")),
+        tree("a further pass works in a directory that another has passed over", "TRE-55 TRE-11", "corrupt", top, directory(b"a"),
+             file(b"c"), again(), top, keep(b"c"), again(2), file(b"a/b")),
+        tree("a hard link to a name that is passed over", "TRE-55 TRE-31", "corrupt", *a_and_c, again(), top, keep(b"c"),
+             hard_link(b"d", b"a")),
+        tree("a hard link to a file that a later pass has made a link", "TRE-31 TRE-33", "corrupt", *a_and_c, again(), link(b"a"),
+             hard_link(b"d", b"a")),
+        tree("a hard link to a file that a later pass has made a directory", "TRE-31 TRE-55", "corrupt", *a_and_c, again(),
+             directory(b"a"), hard_link(b"d", b"a")),
+        tree("a hard link to a file whose directory was something else meanwhile", "TRE-31 TRE-33", "corrupt", top, directory(b"a"),
+             file(b"a/b"), again(), file(b"a"), again(2), directory(b"a"), hard_link(b"d", b"a/b")),
+        tree("a hard link to a file that a later pass has skipped", "TRE-31 TRE-33", "corrupt", *a_and_c, again(), skipped(b"a"),
+             hard_link(b"d", b"a")),
+        tree("a hard link to a file that a pass has voided", "TRE-31 TRE-32", "corrupt", top, file(b"a", 1_024), data(0, BLOCK),
+             again(), hard_link(b"d", b"a")),
+        tree("a further pass works in a directory that it has skipped", "TRE-11 TRE-33", "corrupt", top, directory(b"a"), again(),
+             skipped(b"a"), file(b"a/b")),
+    ]
+
+
+def checksums():
+    """XXH3 at the lengths at which it takes another way."""
+    lengths = (0, 1, 3, 4, 8, 9, 16, 17, 128, 129, 240, 241, 1_024, 1_025, 2_049)
+    contents = [bytes((7 * index + 3) % 251 for index in range(length)) for length in lengths]
+    return [{"name": f"{len(content)} bytes" + (f", seed {seed}" if seed else ""), "rules": ["TRE-40" if seed else "TRE-19"],
+             "seed": str(seed), "data": content.hex(), "checksum": str(xxhash.xxh3_64_intdigest(content, seed=seed))}
+            for seed in (0, 0x9E3779B97F4A7C15) for content in contents]
 
 
 def credit_scenarios():

@@ -1,4 +1,5 @@
 import BatonProtocol
+import CLinux
 import Foundation
 import NIOCore
 import SystemPackage
@@ -26,7 +27,15 @@ struct VectorTests {
                 return writer.discard()
             }
         }
-        _ = try writer.publish()
+        let publication = try writer.publish()
+        let copy = bench.receiverRoot + "/copy"
+        #expect(try LyingThere.all(at: copy) == vector.tree?.map { $0.path }.sorted())
+        for expected in vector.tree ?? [] {
+            let found = try LyingThere(expected, at: copy)
+            #expect(found == expected, "\(expected.path)")
+        }
+        #expect(Set(publication.skipped) == (try vector.leftOut))
+        #expect(publication.skippedCount == publication.skipped.count)
     }
 
     @Test("A tree has the listed digest", arguments: DigestVector.all)
@@ -46,7 +55,7 @@ struct VectorTests {
 
     @Test("The vectors are there")
     func completeness() {
-        #expect(TreeVector.all.count > 60 && DigestVector.all.count > 15 && PlaceVector.all.count > 5)
+        #expect(TreeVector.all.count > 100 && DigestVector.all.count > 15 && PlaceVector.all.count > 5)
     }
 }
 
@@ -67,12 +76,81 @@ struct TreeVector: Decodable, Sendable, CustomTestStringConvertible {
     let result: String
     let frames: [Step]
     let base: [Base]?
+    /// What is there in the end, and what is reported as missing; only of a complete tree.
+    let tree: [LyingThere]?
+    let skipped: [Skipped]?
 
     struct Base: Decodable {}
+
+    struct Skipped: Decodable {
+        let reason: UInt16
+        let path: String
+    }
+
+    var leftOut: Set<SkippedEntry> {
+        get throws {
+            Set(
+                try (skipped ?? []).map {
+                    SkippedEntry(reason: SkipReason(rawValue: $0.reason), path: try PathName(Hex.bytes($0.path)))
+                })
+        }
+    }
 
     var testDescription: String { name }
 
     static let all: [TreeVector] = Vectors.list("sequences", in: "trees").filter { $0.base == nil }
+}
+
+/// What a complete tree has at one path.
+struct LyingThere: Decodable, Equatable {
+    let path: String
+    let kind: String
+    let mode: UInt16?
+    let size: String?
+    let mtime_s: String
+    let mtime_ns: UInt32
+    let target: String?
+    /// Of a file with several names: another of them.
+    let first: String?
+
+    private static func place(_ path: String, _ top: String) -> String {
+        path.isEmpty ? top : top + "/" + String(decoding: Hex.bytes(path), as: UTF8.self)
+    }
+
+    private static func status(_ place: String) throws -> stat {
+        var status = stat()
+        try #require(lstat(place, &status) == 0, "\(place)")
+        return status
+    }
+
+    /// What is found where `expected` says that there is something.
+    init(_ expected: LyingThere, at top: String) throws {
+        let place = LyingThere.place(expected.path, top)
+        let status = try LyingThere.status(place)
+        path = expected.path
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: kind = "file"
+        case S_IFDIR: kind = "directory"
+        default: kind = "symlink"
+        }
+        mode = kind == "symlink" ? nil : UInt16(status.st_mode & 0o7777)
+        size = kind == "file" ? "\(status.st_size)" : nil
+        mtime_s = "\(status.st_mtim.tv_sec)"
+        mtime_ns = UInt32(status.st_mtim.tv_nsec)
+        target =
+            kind == "symlink" ? Hex.text(try FileManager.default.destinationOfSymbolicLink(atPath: place).utf8) : nil
+        if let other = expected.first {
+            first = try LyingThere.status(LyingThere.place(other, top)).st_ino == status.st_ino ? other : nil
+        } else {
+            first = nil
+        }
+    }
+
+    /// The paths of everything that there is, in hexadecimal digits.
+    static func all(at top: String) throws -> [String] {
+        guard try status(top).st_mode & S_IFMT == S_IFDIR else { return [""] }
+        return ([""] + (try FileManager.default.subpathsOfDirectory(atPath: top))).map { Hex.text($0.utf8) }.sorted()
+    }
 }
 
 /// One of `digest.json`.
@@ -147,6 +225,10 @@ private enum Vectors {
 }
 
 private enum Hex {
+    static func text(_ bytes: some Sequence<UInt8>) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
     static func bytes(_ text: String) -> [UInt8] {
         let digits = text.compactMap(\.hexDigitValue)
         return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }

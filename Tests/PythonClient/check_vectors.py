@@ -1,17 +1,22 @@
 """Runs the test vectors of the specification against this client: check_vectors.py DIRECTORY-OF-THE-JSON-FILES."""
 import json
+import os
+import stat
 import sys
+import tempfile
 from collections import Counter
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from digest import directory_digest
+from disk import Disk
 from names import (EXITS, NUMBERS, BatonError, code_name, components, exit_status, read_reference, valid_name,
                    valid_tree_path, valid_wire_path, write_reference)
 from session import Credit
 from tree import TreeReceiver
 from wire import LAYOUTS, TYPES, Fields, decode, encode, read_header
+from xxh3 import xxh3
 
 passed: Counter[str] = Counter()
 left: Counter[str] = Counter()  # what is not for this client
@@ -60,20 +65,20 @@ def check_frame(what: str, v: dict[str, Any]) -> None:
     check(what, v["name"], good, (v.get("error"), fields))
 
 
-class Nowhere:
-    """A sink that keeps nothing."""
-    def __getattr__(self, _: str) -> Any:
-        return lambda *_: None
-
-
 def entry_of(fields: Fields) -> Fields:
     numbers = ("mode", "size", "mtime_s", "mtime_ns")
     return fields | {name: int(fields[name]) for name in numbers}
 
 
 def check_sequence(v: dict[str, Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        run_sequence(v, os.fsencode(folder) + b"/copy")
+
+
+def run_sequence(v: dict[str, Any], copy: bytes) -> None:
     base = {bytes.fromhex(f["path"]): entry_of(f) for f in v["base"]} if "base" in v else None
-    tree, result, at = TreeReceiver(Nowhere(), base), "", -1
+    disk = Disk(copy)
+    tree, result, at = TreeReceiver(disk, base), "", -1
     for at, frame in enumerate(v["frames"]):
         data = bytes.fromhex(frame["hex"])
         header = read_header(data[:12], "lane", False)
@@ -84,7 +89,37 @@ def check_sequence(v: dict[str, Any]) -> None:
         if result or tree.complete:
             break
     result = result or ("complete" if tree.complete else "incomplete")
-    check("sequences", v["name"], result == v["result"] and at == len(v["frames"]) - 1, f"{result} at frame {at}")
+    good = result == v["result"] and at == len(v["frames"]) - 1
+    if not good or result != "complete":
+        disk.discard()
+        return check("sequences", v["name"], good, f"{result} at frame {at}")
+    disk.publish()
+    found = sorted(lying_there(copy, v["tree"]), key=lambda place: str(place["path"]))
+    missing = sorted((path.hex(), reason) for path, reason in tree.missing())
+    good = found == sorted(v["tree"], key=lambda place: str(place["path"]))
+    good = good and missing == sorted((f["path"], f["reason"]) for f in v["skipped"])
+    check("sequences", v["name"], good, (found, missing))
+
+
+def lying_there(copy: bytes, expected: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is at and below a path, as `tree` of a sequence says it."""
+    first = {place["path"]: place["first"] for place in expected if "first" in place}
+    places = [copy] + [os.path.join(above, name) for above, folders, files in os.walk(copy) for name in folders + files]
+    return [place_as_json(place, place[len(copy) + 1:].hex(), copy, first) for place in places]
+
+
+def place_as_json(place: bytes, path: str, copy: bytes, first: dict[str, str]) -> dict[str, Any]:
+    status = os.lstat(place)
+    seconds, nanoseconds = divmod(status.st_mtime_ns, 10 ** 9)
+    found: dict[str, Any] = {"path": path, "mtime_s": str(seconds), "mtime_ns": nanoseconds}
+    if stat.S_ISLNK(status.st_mode):
+        return found | {"kind": "symlink", "target": os.readlink(place).hex()}
+    found["mode"] = stat.S_IMODE(status.st_mode)
+    if stat.S_ISDIR(status.st_mode):
+        return found | {"kind": "directory"}
+    if path in first and os.path.samefile(place, os.path.join(copy, bytes.fromhex(first[path]))):
+        found["first"] = first[path]
+    return found | {"kind": "file", "size": str(status.st_size)}
 
 
 def check_scenario(v: dict[str, Any]) -> None:
@@ -131,6 +166,11 @@ def main(folder: Path) -> int:
             check_frame(stem, v)
     for v in files["trees"]["sequences"]:
         check_sequence(v)
+    for v in files["trees"]["checksums"]:
+        if v["seed"] == "0":
+            check("checksums", v["name"], str(xxh3(bytes.fromhex(v["data"]))) == v["checksum"])
+        else:
+            left["checksums"] += 1  # this client does not resume
     for v in files["credit"]["scenarios"]:
         check_scenario(v)
     for v in files["digest"]["digests"]:

@@ -11,7 +11,7 @@ from names import BatonError, escape
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-CODES = {errno.ENOSPC: "noSpace", errno.EDQUOT: "noSpace", errno.EFBIG: "tooLarge", errno.ENAMETOOLONG: "tooLarge",
+CODES = {errno.ENOSPC: "noSpace", errno.EDQUOT: "noSpace",
          errno.EACCES: "permission", errno.EPERM: "permission", errno.EEXIST: "alreadyExists"}
 Path = list[bytes]
 
@@ -23,7 +23,7 @@ def tells(method: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return method(self, *arguments)
         except OverflowError as error:
-            raise BatonError("tooLarge", f"a number that this machine does not take: {error}") from error
+            raise BatonError("cannotCreate", f"a number that this machine does not take: {error}") from error
         except OSError as error:
             code = CODES.get(error.errno or 0, "cannotCreate")
             raise BatonError(code, f"cannot write the copy: {error.strerror}") from error

@@ -276,16 +276,15 @@ class Session:
 
     def lane_frame(self, lane: Link, header: Header, payload: bytes) -> None:
         name, stream = header.name, self.streams.get(header.stream)
-        if stream is None or stream.cancelled or stream.lane not in (None, lane):
-            lane.late.spend("late frames")  # STR-12, STR-20, STR-23
-            if name in ("END", "ERROR") and stream and stream.lane in (None, lane):
-                del self.streams[header.stream]
-            return
-        if stream.tree is None:
-            raise BatonError("unexpectedFrame", f"{name} for {stream.operation}")
+        if stream is None or stream.tree is None or stream.lane not in (None, lane):
+            return lane.late.spend("late frames")  # STR-20, STR-23
         if not stream.credit.take(name, header.length):
             raise BatonError("flowControl", f"{stream.credit.used} bytes came, {stream.credit.limit} were granted")
         stream.lane, stream.moved = lane, time.monotonic()
+        if stream.cancelled:  # STR-12
+            if name in ("END", "ERROR"):
+                del self.streams[header.stream]
+            return
         try:
             f = decode(name, header.flags, payload)
             if name == "ERROR":

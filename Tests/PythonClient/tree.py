@@ -19,7 +19,7 @@ class Node:
     mtime: int = 0  # nanoseconds
     children: dict[bytes, "Node"] = field(default_factory=dict)
     announced: int = -1  # the last pass in which its ENTRY came
-    named: set[bytes] | None = None  # TRE-33: children that were named since it was announced again
+    named: set[bytes] | None = None  # TRE-55: children that were named since it was announced again
 
 
 class Sink(Protocol):
@@ -46,7 +46,8 @@ class TreeReceiver:
         self.open_fields: Fields = {}
         self.covered = 0  # TRE-13: up to where chunks have come
         self.entries = self.bytes = self.skips = self.keeps = 0
-        self.skipped: dict[bytes, tuple[int, int]] = {}  # by path: reason, and the pass in which it came
+        self.skipped: dict[bytes, int] = {}  # by path: the reason
+        self.naming: list[tuple[Path, Node]] = []  # TRE-55: announced again in this pass and not passed yet, from the top down
 
     @property
     def top(self) -> Node | None:
@@ -56,7 +57,8 @@ class TreeReceiver:
         """Takes the next frame. What breaks a rule is raised, as `corrupt` or `tooLarge`."""
         if not self.begun and not (name == "ENTRY" and f["path"] == b"") and (name != "SOURCE" or self.generation):
             raise corrupt("the first frame is not the top")  # TRE-9, TRE-49
-        if self.open is not None and name not in ("ENTRY", "CHUNK", "AGAIN"):
+        before_data = name == "SKIPPED" and f["reason"] == 5 and not self.covered
+        if self.open is not None and name not in ("ENTRY", "CHUNK", "AGAIN") and not before_data:
             raise corrupt(f"{name} while a file is not ended", self.open)  # TRE-12, TRE-14
         {"SOURCE": self.source, "ENTRY": self.entry, "CHUNK": self.chunk, "SKIPPED": self.skip, "KEEP": self.keep,
          "AGAIN": self.again, "END": self.end}[name](flags, f)
@@ -79,9 +81,12 @@ class TreeReceiver:
             self.forget_open()  # TRE-30
         parent, name = self.parent(path)
         self.last_entry = path
+        if f["attributes"]:
+            raise corrupt("attributes that were not asked for", path)  # TRE-38
+        self.forget_skipped(path, kind)
         old = parent.children.get(name)
         target = components(f["target"]) if kind == "hardlink" else []
-        if kind == "hardlink" and self.find(target).kind != "file":
+        if kind == "hardlink" and self.find(target).kind not in ("file", "hardlink"):
             raise corrupt("a hard link to what is no file of the tree", path)  # TRE-31
         if flags & KEPT:
             self.judge_kept(f)
@@ -95,7 +100,8 @@ class TreeReceiver:
         node.announced = self.pass_number
         if kind == "directory":
             if old:
-                node.named = set()  # TRE-33: who is not named from now on is gone at END
+                node.named = set()  # TRE-55: who is not named from now on is gone
+                self.naming.append((path, node))
             else:
                 self.sink.directory(path)
         elif kind == "symlink":
@@ -130,15 +136,16 @@ class TreeReceiver:
     def skip(self, _: int, f: Fields) -> None:
         path = components(f["path"])
         self.skips += 1
-        self.skipped[f["path"]] = f["reason"], self.pass_number
+        self.skipped[f["path"]] = f["reason"]
         if f["reason"] == 5:
             if path != self.last_entry:
-                raise corrupt("attributes of an entry that is not the last", path)  # TRE-10
+                raise corrupt("attributes of an entry that is not the last, or told of twice", path)  # TRE-10
+            self.last_entry = None
             return
         self.advance(path)
         parent, name = self.parent(path)
         self.last_entry = None
-        if name in parent.children:  # what was a file has become a socket
+        if name in parent.children:  # TRE-33: what was a file has become a socket
             self.sink.remove(path)
             del parent.children[name]
 
@@ -149,10 +156,12 @@ class TreeReceiver:
         parent, name = self.parent(path)
         self.last_entry = None
         if parent.announced != self.pass_number or name not in parent.children or parent.named is None:
-            raise corrupt("a name is kept that is not there", path)  # TRE-33
+            raise corrupt("a name is kept that is not there", path)  # TRE-56
         parent.named.add(name)
 
     def again(self, _: int, f: Fields) -> None:
+        if self.top is None:
+            raise corrupt("a pass without a top")  # TRE-32
         if self.open is not None:
             self.forget_open()
         self.pass_number += 1
@@ -161,12 +170,13 @@ class TreeReceiver:
         if self.pass_number > MOST_PASSES:
             raise BatonError("tooLarge", f"more than {MOST_PASSES} passes")
         self.last_path = self.last_entry = None
+        self.naming = []  # TRE-55: who was not named yet is there until END
 
     def end(self, _: int, f: Fields) -> None:
         if (f["entries"], f["bytes"], f["skipped"]) != (self.entries, self.bytes, self.skips):
             raise corrupt("END with other counts")  # TRE-27
         if self.top is None:
-            raise corrupt("END of a tree without a top")
+            raise corrupt("END of a tree without a top")  # TRE-14
         self.finish([], self.top)
         self.complete = True
 
@@ -177,6 +187,18 @@ class TreeReceiver:
         if len(path) > MOST_LEVELS:
             raise BatonError("tooLarge", f"more than {MOST_LEVELS} levels", b"/".join(path))
         self.last_path = path
+        while self.naming:  # TRE-55: what is passed over is gone
+            above, node = self.naming[-1]
+            if path[:len(above)] == above and len(path) > len(above):
+                return self.drop_unnamed(above, node, path[len(above)])
+            self.drop_unnamed(above, node)
+            self.naming.pop()
+
+    def drop_unnamed(self, path: Path, node: Node, before: bytes | None = None) -> None:
+        for name in list(node.children):
+            if node.named is not None and name not in node.named and (before is None or name < before):
+                self.sink.remove(path + [name])
+                del node.children[name]
 
     def find(self, path: Path) -> Node:
         """TRE-11: every component but the last is a directory that has come and is still one."""
@@ -208,16 +230,23 @@ class TreeReceiver:
         del parent.children[name]
         self.open = None
 
+    def forget_skipped(self, path: Path, kind: str) -> None:
+        """TRE-58: an ENTRY tells anew of its attributes, that of a directory of what is in it."""
+        for skipped, reason in list(self.skipped.items()):
+            other = components(skipped)
+            if other == path or kind == "directory" and reason != 5 and other[:-1] == path:
+                del self.skipped[skipped]
+
     def missing(self) -> list[tuple[bytes, int]]:
-        """Path and reason (TRE-21) of what is skipped in the complete tree, and not only in a pass before its last."""
+        """TRE-58: path and reason (TRE-21) of what is skipped in the complete tree."""
         found = []
-        for skipped, (reason, came) in self.skipped.items():
+        for skipped, reason in self.skipped.items():
             path = components(skipped)
             try:
                 node = self.find(path if reason == 5 else path[:-1])
             except BatonError:
                 continue
-            if node.announced <= came and (reason == 5 or path[-1] not in node.children):
+            if reason == 5 or node.kind == "directory":
                 found.append((skipped, reason))
         return found
 
@@ -225,12 +254,9 @@ class TreeReceiver:
         """Removes what was not named, then gives directories their modes and times, deepest first (TRE-23)."""
         if node.kind != "directory":
             return
+        self.drop_unnamed(path, node)
         for name in list(node.children):
-            if node.named is not None and name not in node.named:
-                self.sink.remove(path + [name])
-                del node.children[name]
-            else:
-                self.finish(path + [name], node.children[name])
+            self.finish(path + [name], node.children[name])
         self.sink.settle(path, node.mode, node.mtime)
 
 

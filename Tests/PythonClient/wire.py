@@ -175,7 +175,7 @@ LAYOUTS: dict[str, dict[str, Kind]] = {
     "WELCOME": {"version": U16, "capabilities": U64, "session": U64, "max_streams": U16, "keepalive": U32,
                 "window": U32, "app": NAME, "work": NAME, "ticket": NONE_OR_32, "software": SOFTWARE},
     "JOIN": {"version": U16, "ticket": TICKET},
-    "JOINED": {"lane": U8},
+    "JOINED": {"lane": number("B", 0, 7)},
     "TICKET": {"ticket": TICKET},
     "PING": {"opaque": U64},
     "PONG": {"opaque": U64},

@@ -50,7 +50,7 @@ struct IncomingTree {
         if !order.isResumable { journal.abandon() }
         switch message {
         case .entry(let entry):
-            if order.pass > 0 { skipped.forget(entry) }
+            if !order.isResumable { skipped.forget(entry) }
             versions?.note(entry)
             let replaced = try builder.put(entry)
             resumedBytes -= min(resumedBytes, replaced)
@@ -73,6 +73,9 @@ struct IncomingTree {
         case .again: try builder.amend()
         case .end:
             try builder.finish()
+            if !order.isResumable {
+                try skipped.forgetWhatHasGone { path throws(FileFault) in try builder.kind(of: path) }
+            }
             Moment.endReceived()
         default: break
         }

@@ -27,6 +27,20 @@ struct SkippedList {
         remove { $0.path == path || path.isAbove($0.path) }
     }
 
+    /// The tree is whole: what was listed in an earlier pass may have gone since, with a directory or by not being named.
+    ///
+    /// - Parameter kind: of what is at a path now; `nil`: nothing.
+    mutating func forgetWhatHasGone(_ kind: (PathName) throws(FileFault) -> EntryKind?) throws(FileFault) {
+        var gone: Set<PathName> = []
+        for entry in entries {
+            let isThere =
+                entry.reason == .attributes
+                ? try kind(entry.path) != nil : try kind(entry.path.parent ?? .root) == .directory
+            if !isThere { gone.insert(entry.path) }
+        }
+        remove { gone.contains($0.path) }
+    }
+
     private mutating func remove(where isGone: (SkippedEntry) -> Bool) {
         let before = entries.count
         entries.removeAll(where: isGone)

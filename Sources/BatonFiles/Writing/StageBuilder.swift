@@ -172,6 +172,20 @@ extension StageBuilder {
         }
     }
 
+    /// What is at a path of the stage; `nil`: nothing.
+    func kind(of path: PathName) throws(FileFault) -> EntryKind? {
+        if path.isRoot { return kind }
+        var found: EntryKind?
+        do throws(FileFault) {
+            try stage.withDirectory(of: path) { parent, name throws(Errno) in
+                found = try parent.status(of: name).entryKind
+            }
+        } catch {
+            guard error.meansNoDirectory else { throw error }
+        }
+        return found
+    }
+
     private static func status(of name: FileName, in parent: Descriptor) throws(FileFault) -> FileStatus? {
         do throws(Errno) { return try parent.status(of: name) } catch .noSuchFileOrDirectory { return nil } catch {
             throw .system(error)
