@@ -135,7 +135,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "baton-relay", "baton-agent", "baton-cli", "handover", "train-and-deploy", "baton-test-app", "Baton",
+                "baton-relay", "baton-agent", "baton-cli", "baton-conformance", "handover", "train-and-deploy",
+                "baton-test-app", "Baton",
                 "BatonTLS", "CLinux", "CXXHash", nio, nioPosix, system,
             ],
             swiftSettings: strict),
