@@ -13,6 +13,9 @@ APP ?= demo
 WORKS ?= trainer deploy
 HOSTS ?= localhost 127.0.0.1
 
+# make conformance: only cases of this rule, or with this in their name or file
+FILTER ?=
+
 # make soak: at how many moments each process is killed, where the moments come from, how long sources are rewritten
 MOMENTS ?= 500
 SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
@@ -35,7 +38,7 @@ FORMAT_OPTIONS := --configuration .swift-format --recursive --parallel
 SWIFT_FILES := Sources Tests Examples Scripts Package.swift
 
 .DEFAULT_GOAL := help
-.PHONY: help demo example example-many test soak build release certs bench lint format interface checks docs install clean sanitize fuzz fuzz-coverage
+.PHONY: help demo example example-many test soak build release certs bench lint format interface checks docs install clean sanitize fuzz fuzz-coverage conformance
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -55,6 +58,10 @@ example-many: release ## The same as a relay, two works and a flow: processes wi
 test: build ## Run all tests
 	@Scripts/require run test
 	$(SWIFT) test --skip-build
+
+conformance: build ## Check relay and agent against the cases and vectors of the protocol (FILTER=rule, case or file)
+	@Scripts/require run
+	@Scripts/conformance $$($(SWIFT) build --show-bin-path) $(if $(FILTER),--filter '$(FILTER)')
 
 soak: build ## Kill processes at random moments and rewrite sources for long (MOMENTS=, SEED=, SECONDS=)
 	@Scripts/require run

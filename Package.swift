@@ -164,8 +164,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "baton-relay", "baton-agent", "baton-cli", "handover", "train-and-deploy", "baton-test-app", "Baton",
-                "BatonTLS", "CLinux", "CXXHash", "PropertyTesting", nio, nioPosix, system,
+                "baton-relay", "baton-agent", "baton-cli", "baton-conformance", "handover", "train-and-deploy",
+                "baton-test-app", "Baton", "BatonTLS", "CLinux", "CXXHash", "PropertyTesting", nio, nioPosix, system,
             ],
             swiftSettings: strict),
     ],

@@ -61,8 +61,7 @@ actor RelayLink: LoopActor {
         while !Task.isCancelled {
             var hint: UInt32?
             do throws(BatonError) {
-                let (session, ticket) = try await dialer.openSession(on: loop, delegate: self)
-                (self.session, self.ticket) = (session, ticket)
+                let session = try await dialer.openSession(on: loop, delegate: self)
                 hasConnected = true
                 sessionWaiters.forEach { $0.push([session]) }
                 sessionWaiters = []
@@ -205,6 +204,10 @@ actor RelayLink: LoopActor {
 }
 
 extension RelayLink: SessionDelegate {
+    nonisolated func session(_ session: Session, beganWith ticket: [UInt8]) {
+        assumeIsolated { ($0.session, $0.ticket) = (session, ticket) }
+    }
+
     nonisolated func session(_ session: Session, received request: Request, on stream: StreamID) {
         guard request.origin == nil || request.origin == session.peer.work else {
             let message = "work '\(session.peer.work)' was asked for what is \(request.ownerText)'s"

@@ -46,13 +46,13 @@ public struct RelayDialer: Sendable {
         self.keepalive = keepalive
     }
 
-    /// Opens a session. Also hands out the ticket of its first lane.
+    /// Opens a session. Its delegate is told first, with the ticket of its first lane.
     ///
     /// - Throws: `unreachable`, `identityRefused` and the other codes of chapter 3, saying which relay.
     public func openSession(
         on loop: any EventLoop, delegate: any SessionDelegate
-    ) async throws(BatonError) -> (session: Session, ticket: [UInt8]) {
-        let opened = loop.makePromise(of: (Session, [UInt8]).self)
+    ) async throws(BatonError) -> Session {
+        let opened = loop.makePromise(of: Session.self)
         let handler: @Sendable () -> ConnectionHandler = {
             ConnectionHandler(kind: .control, greeting: .hello(Hello(software: software, keepalive: keepalive))) {
                 greeting throws(ProtocolViolation) in
@@ -70,7 +70,8 @@ public struct RelayDialer: Sendable {
                     channel: greeting.channel, role: .dialer, side: .owner, peer: peer,
                     allowedByPeer: welcome.maxStreams,
                     delegate: delegate)
-                opened.succeed((session, welcome.ticket))
+                delegate.session(session, beganWith: welcome.ticket)
+                opened.succeed(session)
                 return .owned(session)
             } onRefusal: {
                 opened.fail($0)

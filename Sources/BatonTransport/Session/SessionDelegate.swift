@@ -24,6 +24,9 @@ public struct SessionPeer: Sendable {
 
 /// Takes what a session's peer asks for. All calls come on the session's event loop.
 public protocol SessionDelegate: AnyObject, Sendable {
+    /// A session that this side dialled has begun. Comes before everything else of it: what the peer sends right behind its
+    /// WELCOME is delivered before whoever awaits the session hears of it.
+    func session(_ session: Session, beganWith ticket: [UInt8])
     /// The peer asks; sooner or later ``Session/reply(_:on:)`` must follow, or END on the lane.
     func session(_ session: Session, received request: Request, on stream: StreamID)
     /// The peer no longer wants the answer; still, the stream must be ended.
@@ -39,6 +42,7 @@ public protocol SessionDelegate: AnyObject, Sendable {
 }
 
 extension SessionDelegate {
+    public func session(_ session: Session, beganWith ticket: [UInt8]) {}
     public func session(_ session: Session, granted limit: UInt64, to stream: StreamID) {}
     public func session(_ session: Session, received ticket: [UInt8]) {}
     public func session(_ session: Session, received goAway: GoAway) {}

@@ -18,7 +18,7 @@ final class KeptSession: Sendable {
             applicationProtocol: applicationProtocol)
         let dialer = RelayDialer(address: address, context: context, software: "baton-bench")
         let loop = group.next()
-        session = try await dialer.openSession(on: loop, delegate: NoPaths()).session
+        session = try await dialer.openSession(on: loop, delegate: NoPaths())
         executor = LoopTaskExecutor(loop: loop)
     }
 

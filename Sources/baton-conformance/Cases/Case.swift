@@ -37,7 +37,9 @@ struct Case {
             within = try keys.milliseconds("within_ms") ?? .seconds(30)
             beside = try keys.object("beside").map { members in
                 var keys = try Keys(.object(members), layouts)
-                guard let exists = try keys.milliseconds("exists_ms") else { throw CaseError("\"exists_ms\" is missing") }
+                guard let exists = try keys.milliseconds("exists_ms") else {
+                    throw CaseError("\"exists_ms\" is missing")
+                }
                 try keys.end()
                 return Beside(exists: exists)
             }
@@ -87,7 +89,9 @@ struct Case {
     }
 
     func arguments(_ expansion: Expansion) throws -> [String]? {
-        guard let start, case .array(let expanded) = try expansion(.array(start.map { .string($0) })) else { return nil }
+        guard let start, case .array(let expanded) = try expansion(.array(start.map { .string($0) })) else {
+            return nil
+        }
         return expanded.compactMap { if case .string(let text) = $0 { text } else { nil } }
     }
 }

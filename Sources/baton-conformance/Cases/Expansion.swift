@@ -19,7 +19,8 @@ struct Expansion {
         case .object(let members):
             .object(
                 Dictionary(
-                    try members.map { (try expand($0.key), try self($0.value)) }, uniquingKeysWith: { first, _ in first }))
+                    try members.map { (try expand($0.key), try self($0.value)) },
+                    uniquingKeysWith: { first, _ in first }))
         case .null, .bool, .number: value
         }
     }

@@ -103,7 +103,9 @@ private struct FieldPath {
 
     func exists(in layout: [Layouts.Field]) -> Bool {
         guard let field = layout.first(where: { $0.name == parts.first }) else { return false }
-        guard parts.count == 3, Int(parts[1]) != nil, case .list(let fields) = field.kind else { return parts.count == 1 }
+        guard parts.count == 3, Int(parts[1]) != nil, case .list(let fields) = field.kind else {
+            return parts.count == 1
+        }
         return fields.contains { $0.name == parts[2] }
     }
 

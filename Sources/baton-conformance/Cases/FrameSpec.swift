@@ -43,8 +43,14 @@ struct FrameSpec {
         reserved = UInt16(try keys.numberIfThere("reserved", in: 0...0xFFFF) ?? 0)
         length = try keys.numberIfThere("length", in: 0...0xFFFF_FFFF).map { UInt32($0) }
         payload = try keys.json("payload").map { try Self.bytes($0) }
-        if case .bytes(let bytes)? = try keys.json("tail").map({ try Self.bytes($0) }) { tail = bytes } else { tail = [] }
-        guard payload == nil || !keys.has("fields") else { throw CaseError("a frame has fields or a payload, not both") }
+        if case .bytes(let bytes)? = try keys.json("tail").map({ try Self.bytes($0) }) {
+            tail = bytes
+        } else {
+            tail = []
+        }
+        guard payload == nil || !keys.has("fields") else {
+            throw CaseError("a frame has fields or a payload, not both")
+        }
         fields = try keys.values("fields")
         try keys.end()
         guard message != nil || fields.isEmpty else { throw CaseError("type \(type) has no layout; write its payload") }

@@ -116,7 +116,8 @@ struct Keys {
     /// - Throws: ``CaseError`` that names the keys that nobody asked for.
     func end() throws {
         guard members.isEmpty else {
-            throw CaseError("nothing is known of \(members.keys.sorted().map { "\"\($0)\"" }.joined(separator: ", ")) here")
+            throw CaseError(
+                "nothing is known of \(members.keys.sorted().map { "\"\($0)\"" }.joined(separator: ", ")) here")
         }
     }
 }

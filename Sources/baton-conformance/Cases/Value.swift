@@ -33,11 +33,13 @@ indirect enum Value {
             return .bytes(bytes)
         }
         if members.count == 2, case .string(let text)? = members["text"], case .number(let times)? = members["times"],
-            (0...longest / Int128(max(1, text.utf8.count))).contains(times) {
+            (0...longest / Int128(max(1, text.utf8.count))).contains(times)
+        {
             return .bytes(Array(repeatElement(Array(text.utf8), count: Int(times)).joined()))
         }
         if members.count == 1, case .array(let sum)? = members["plus"], sum.count == 2, case .string(let name) = sum[0],
-            name.hasPrefix("$"), case .number(let number) = sum[1] {
+            name.hasPrefix("$"), case .number(let number) = sum[1]
+        {
             return .kept(String(name.dropFirst()), plus: number)
         }
         throw CaseError("\(JSON.object(members).text) is no value; there are hex, text with times, and plus")

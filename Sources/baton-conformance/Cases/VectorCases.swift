@@ -23,7 +23,9 @@ struct VectorCases {
         let message = layouts.message(bytes[4])
         guard tested == .agent || vector.connection != "local" else { return nil }
         guard let error = vector.error else {
-            guard let message, message.isRequest, vector.opening != true, vector.connection != "lane" else { return nil }
+            guard let message, message.isRequest, vector.opening != true, vector.connection != "lane" else {
+                return nil
+            }
             return session(vector.connection) + [
                 send("a", bytes, stream: ours(bytes, vector.connection)), step(["alive": "a"]),
             ]
@@ -152,7 +154,8 @@ struct VectorCases {
     private func send(_ name: String, _ bytes: [UInt8], stream: UInt32? = nil) -> JSON {
         var bytes = bytes
         if let stream {
-            bytes.replaceSubrange(8..<12, with: (0..<4).map { UInt8(truncatingIfNeeded: stream >> UInt32(24 - 8 * $0)) })
+            bytes.replaceSubrange(
+                8..<12, with: (0..<4).map { UInt8(truncatingIfNeeded: stream >> UInt32(24 - 8 * $0)) })
         }
         return step(["send": .string(name), "hex": .string(Hex.text(bytes, atMost: .max))])
     }

@@ -97,14 +97,20 @@ struct AfterCase {
     func agent() throws -> Failure? {
         guard let program = world.counterpart.program, !world.hasSeenExit else { return nil }
         if program.signalled != nil { return nil }
-        let mayBeGone = world.all.contains { $0.forbidsReturn }
-        if mayBeGone, program.hasEnded == nil || program.exitStatus ?? 0 < 128 { return nil }
+        // It was told not to come back, or has never had a session with this relay: it may have given up, but not crashed.
+        let forbidden = world.all.contains { $0.forbidsReturn }
+        let hasBegun = world.all.contains { $0.isAcceptor && $0.hasBegun }
+        let hasCrashed = program.exitStatus ?? 0 >= 128
+        if forbidden, !hasCrashed { return nil }
+        if !hasBegun, program.hasEnded != nil, !hasCrashed { return nil }
         return try judge {
-            let sessions = world.connections.filter { $0.value.canAsk }
-            if let (name, session) = sessions.first {
+            if let (name, session) = world.connections.first(where: { $0.value.isSession }) {
                 session.isDeaf = false
                 session.isMute = false
                 let next = session.highestStream &+ 2
+                guard next > session.highestStream, next - next % 2 != 0 else {
+                    return try world.ping(session, within: .seconds(10))
+                }
                 return try echo(on: name, stream: next - next % 2, of: .agent)
             }
             try run(["session": .string("after the last step")], of: .agent)
@@ -156,10 +162,9 @@ struct AfterCase {
 }
 
 extension Connection {
-    /// A session that is open in both directions, towards an agent.
-    fileprivate var canAsk: Bool {
+    /// Of an agent, open in both directions.
+    fileprivate var isSession: Bool {
         isAcceptor && kind == .control && isEstablished && isOpen && !hasFinished && !isLeaving
-            && highestStream < UInt32.max - 4
     }
 }
 
@@ -169,7 +174,8 @@ extension World {
         let frames = FrameText(layouts: layouts)
         let elsewhere: [String] = connections.values.filter { $0 !== connection }.compactMap { other in
             let end = other.end.map { ["it \($0)"] } ?? []
-            let words = other.inbox.suffix(2).map { frames($0) } + end
+            let telling = other.inbox.filter { $0.type != layouts.types.ping && $0.type != layouts.types.pong }
+            let words = telling.suffix(3).map { frames($0) } + end
             return words.isEmpty ? nil : "\(other.name): \(words.joined(separator: "; "))"
         }
         return Failure(

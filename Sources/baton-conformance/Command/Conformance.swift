@@ -47,15 +47,28 @@ struct Conformance: ParsableCommand {
     static func main() {
         // A peer that has gone is an error of the next write to it, not the runner's end.
         signal(SIGPIPE, SIG_IGN)
+        Interruption.watch()
+        raiseDescriptorLimit()
         do {
             var command = try parseAsRoot()
             try command.run()
         } catch let error as CaseError {
             FileHandle.standardError.write(Data("baton-conformance: \(error)\n".utf8))
             Foundation.exit(64)
+        } catch is Interruption {
+            Foundation.exit(130)
         } catch {
             exit(withError: error)
         }
+    }
+
+    /// A crowd needs many.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard getrlimit(resource, &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(resource, &limit)
     }
 
     func run() throws {

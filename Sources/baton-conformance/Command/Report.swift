@@ -50,7 +50,9 @@ struct Report {
             return "passed   \(outcome.tested.name) [\(rules)]\(beside)"
         case .notRun(let reason): return "not run  \(outcome.tested.name) [\(rules)]: \(reason)"
         case .failed(let failure):
-            var lines = ["FAILED   \(outcome.tested.name)", "  rules     \(rules)", "  file      \(outcome.tested.file)"]
+            var lines = [
+                "FAILED   \(outcome.tested.name)", "  rules     \(rules)", "  file      \(outcome.tested.file)",
+            ]
             lines.append("  step      \(failure.step.map { "\($0), " } ?? "")\(failure.text.prefix(500))")
             for (index, sent) in failure.sent.enumerated() {
                 lines.append("  \(index == 0 ? "sent last" : "         ") \(sent)")

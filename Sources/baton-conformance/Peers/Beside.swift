@@ -132,7 +132,7 @@ private final class Couple {
             return wanted != nil || asker.isFinished || owner.isFinished
         }
         guard isAsked, let wanted else {
-            throw StepFailure(expected: "GET within \(limit.milliseconds) ms", came: "none", connection: owner.name)
+            throw StepFailure(expected: "GET within \(limit.text)", came: "none", connection: owner.name)
         }
         let milliseconds = JSON.number(Int128(limit.milliseconds))
         let give: [String: JSON] = [
@@ -163,9 +163,10 @@ private final class Couple {
             return reply != nil || asker.isFinished || owner.isFinished
         }
         guard came, let reply, world.layouts.message(reply.type)?.name == type else {
-            let end = [asker, owner].compactMap { connection in connection.end.map { "\(connection.name) \($0)" } }.first
+            let end = [asker, owner].compactMap { connection in connection.end.map { "\(connection.name) \($0)" } }
+                .first
             throw StepFailure(
-                expected: "\(type) within \(limit.milliseconds) ms", came: reply.map { world.text($0) } ?? end ?? "none",
+                expected: "\(type) within \(limit.text)", came: reply.map { world.text($0) } ?? end ?? "none",
                 connection: asker.name)
         }
         return reply
@@ -181,7 +182,8 @@ private final class Couple {
                 switch message.name {
                 case "EXISTS":
                     answer = try FrameSpec("EXISTS_REPLY", stream: frame.stream, ["exists": .number(1)], world.layouts)
-                case "GET" where PayloadDecoder.decode(frame.payload, as: message)?["path"] == .bytes(Array(Self.path.utf8)):
+                case "GET"
+                where PayloadDecoder.decode(frame.payload, as: message)?["path"] == .bytes(Array(Self.path.utf8)):
                     wanted = frame.stream
                     answer = nil
                 case "CANCEL": answer = try error("cancelled", frame.stream)
@@ -202,7 +204,7 @@ private final class Couple {
     private func judge(_ duration: Duration, _ limit: Duration, _ what: String) throws {
         guard duration > limit else { return }
         throw StepFailure(
-            expected: "\(what) within \(limit.milliseconds) ms", came: "it took \(duration.milliseconds) ms",
+            expected: "\(what) within \(limit.text)", came: "it took \(duration.text)",
             connection: asker.name)
     }
 }

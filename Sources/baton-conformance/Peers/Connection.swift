@@ -47,6 +47,8 @@ final class Connection {
     private(set) var hasMore = false
 
     private(set) var isEstablished = false
+    /// The peer has said more than its greeting and goodbye.
+    private(set) var hasBegun = false
     /// A GOAWAY was sent or has come.
     private(set) var isLeaving = false
     /// It asked the peer not to come back.
@@ -246,6 +248,7 @@ final class Connection {
         if layouts.message(frame.type)?.isOfLanes == true || (kind == .lane && frame.type == types.error) {
             receivedTallies[frame.stream, default: Tally()].count(frame.type, payload: frame.payload.count, types)
         }
+        if ![types.hello, types.join, types.goaway].contains(frame.type) { hasBegun = true }
         switch frame.type {
         case types.ping:
             if !isMute { queue(Frame.encode(type: types.pong, stream: 0, payload: frame.payload)) }

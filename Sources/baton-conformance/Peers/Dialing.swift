@@ -51,7 +51,8 @@ enum Sockets {
 
     /// Listens on a port of loopback that is free.
     static func listen() throws -> (descriptor: Int32, address: Address) {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let descriptor = socket(
+            AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
@@ -88,7 +89,9 @@ enum Sockets {
 
     private struct NobodyListens: Error {}
 
-    private static func connect(_ family: Int32, _ address: UnsafePointer<sockaddr>?, _ length: socklen_t) throws -> Int32 {
+    private static func connect(_ family: Int32, _ address: UnsafePointer<sockaddr>?, _ length: socklen_t) throws
+        -> Int32
+    {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let descriptor = socket(family, type, 0)
         guard descriptor >= 0 else { throw CaseError("cannot make a socket: \(reason())") }

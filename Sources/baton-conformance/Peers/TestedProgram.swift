@@ -31,8 +31,7 @@ final class TestedProgram {
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
         var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGPIPE)
+        sigfillset(&signals)
         posix_spawnattr_setsigdefault(&attributes, &signals)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
@@ -63,7 +62,9 @@ final class TestedProgram {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = read(output, &buffer, buffer.count)
         if count > 0 { said += String(decoding: buffer[..<count], as: UTF8.self) }
-        guard said.contains("\n"), let line = said.split(separator: "\n").first, line.hasPrefix("ready ") else { return nil }
+        guard said.contains("\n"), let line = said.split(separator: "\n").first, line.hasPrefix("ready ") else {
+            return nil
+        }
         return String(line.dropFirst("ready ".count))
     }
 
@@ -95,7 +96,8 @@ final class TestedProgram {
 
     /// What it said last on stderr.
     var lastWords: String {
-        let text = FileManager.default.contents(atPath: log).map { String(decoding: $0.suffix(4096), as: UTF8.self) } ?? ""
+        let text =
+            FileManager.default.contents(atPath: log).map { String(decoding: $0.suffix(4096), as: UTF8.self) } ?? ""
         return text.split(separator: "\n").suffix(6).joined(separator: "\n            ")
     }
 }

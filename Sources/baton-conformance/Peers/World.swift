@@ -47,9 +47,18 @@ final class World {
         }
         let limit = Duration.seconds(10)
         guard try wait(atMost: limit, for: { connections[name] != nil }), let connection = connections[name] else {
-            throw StepFailure(expected: "that the agent joins a lane within \(limit)", came: "no JOIN")
+            throw StepFailure(expected: "that the agent joins a lane within \(limit.text)", came: unclaimed)
         }
         return connection
+    }
+
+    /// Connections of an agent that no step has claimed, for a person.
+    var unclaimed: String {
+        let texts = arrivals.map { arrival in
+            let state = arrival.end.map { "\($0)" } ?? (arrival.wasOpen ? "is open" : "shakes hands")
+            return "one that \(state), with \(text(arrival.inbox))"
+        }
+        return texts.isEmpty ? "no connection" : texts.joined(separator: ", ")
     }
 
     func add(_ connection: Connection) throws {
@@ -85,6 +94,7 @@ final class World {
     ) throws -> Bool {
         let end = ContinuousClock.now + limit
         while true {
+            try Interruption.check()
             if let broken = all.first(where: { $0.violation != nil }), let violation = broken.violation {
                 throw StepFailure(expected: "frames that keep to chapter 2", came: violation, connection: broken.name)
             }
@@ -118,13 +128,15 @@ final class World {
         if let listener { descriptors.append(pollfd(fd: listener, events: Int16(POLLIN), revents: 0)) }
         let milliseconds =
             polled.contains { $0.hasMore } ? 0 : Int32(clamping: (wake - now).milliseconds + 1)
-        guard poll(&descriptors, nfds_t(descriptors.count), max(0, min(milliseconds, 1000))) >= 0 || errno == EINTR else {
+        guard poll(&descriptors, nfds_t(descriptors.count), max(0, min(milliseconds, 1000))) >= 0 || errno == EINTR
+        else {
             throw CaseError("poll: \(Sockets.reason())")
         }
         for (connection, found) in zip(polled, descriptors) {
             let canRead = found.revents & ~Int16(POLLOUT) != 0
             connection.proceed(
-                canRead: canRead || connection.hasMore, canWrite: found.revents & Int16(POLLOUT | POLLERR | POLLHUP) != 0)
+                canRead: canRead || connection.hasMore,
+                canWrite: found.revents & Int16(POLLOUT | POLLERR | POLLHUP) != 0)
         }
         if let listener, descriptors.last?.revents != 0 { try counterpart.acceptAll(listener, for: self) }
         try keepPromises()

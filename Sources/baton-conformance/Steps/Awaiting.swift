@@ -67,12 +67,14 @@ struct Awaiting {
         if let found { return found }
         throw StepFailure(
             expected: text(expectations),
-            came: connection.end.map { "the connection \($0)" } ?? "nothing within \(limit)\(came ? "" : unwanted)",
+            came: connection.end.map { "the connection \($0)" }
+                ?? "nothing within \(limit.text)\(came ? "" : unwanted)",
             connection: connection.name)
     }
 
     private var unwanted: String {
-        connection.inbox.isEmpty ? "" : " but \(connection.inbox.suffix(4).map { world.text($0) }.joined(separator: "; "))"
+        connection.inbox.isEmpty
+            ? "" : " but \(connection.inbox.suffix(4).map { world.text($0) }.joined(separator: "; "))"
     }
 
     private func text(_ expectations: [Expectation]) -> String {

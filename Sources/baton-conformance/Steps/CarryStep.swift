@@ -62,7 +62,7 @@ struct CarryStep: Step {
         guard isOver else {
             let open = transfers.filter { !$0.isOver }
             throw StepFailure(
-                expected: "the end of all \(transfers.count) transfers within \(within)",
+                expected: "the end of all \(transfers.count) transfers within \(within.text)",
                 came: "\(open.count) are open; \(open.prefix(3).map(\.state).joined(separator: "; "))")
         }
     }
@@ -70,7 +70,8 @@ struct CarryStep: Step {
     private func deliver(from lane: Connection, to transfers: [CarriedTransfer]) throws {
         guard !lane.inbox.isEmpty else { return }
         let mine = Dictionary(
-            transfers.filter { $0.receiver === lane }.map { ($0.receiving, $0) }, uniquingKeysWith: { first, _ in first })
+            transfers.filter { $0.receiver === lane }.map { ($0.receiving, $0) },
+            uniquingKeysWith: { first, _ in first })
         let frames = lane.inbox
         lane.inbox = frames.filter { mine[$0.stream] == nil }
         for frame in frames { try mine[frame.stream]?.receive(frame) }
@@ -163,7 +164,8 @@ final class CarriedTransfer {
             checksum(frame.payload) == sent.checksum
         else {
             throw StepFailure(
-                expected: "the \(arrived + 1)th frame as it was sent: type \(sent.type), flags \(sent.flags), \(sent.count) bytes",
+                expected:
+                    "the \(arrived + 1)th frame as it was sent: type \(sent.type), flags \(sent.flags), \(sent.count) bytes",
                 came: world.text(frame), connection: receiver.name)
         }
         arrived += 1

@@ -43,7 +43,7 @@ struct ClosedStep: Step {
         defer { connection.isWanted = false }
         guard try world.wait(atMost: within, for: { connection.isFinished }) else {
             throw StepFailure(
-                expected: "the end of the connection within \(within)",
+                expected: "the end of the connection within \(within.text)",
                 came: "it is open; frames: \(world.text(connection.inbox))", connection: name)
         }
         let frames = connection.inbox
@@ -81,6 +81,15 @@ struct AliveStep: Step {
 extension World {
     /// PING, and its PONG; what else comes before is kept.
     func ping(_ connection: Connection, within limit: Duration) throws {
+        guard try !hasAnswered(connection, within: limit) else { return }
+        throw StepFailure(
+            expected: "PONG within \(limit.text)",
+            came: connection.end.map { "the connection \($0)\(last(connection))" } ?? "none",
+            connection: connection.name)
+    }
+
+    /// Whether PONG came, and the connection did not end before.
+    func hasAnswered(_ connection: Connection, within limit: Duration) throws -> Bool {
         connection.isWanted = true
         defer { connection.isWanted = false }
         let opaque = randomBytes(8)
@@ -89,21 +98,18 @@ extension World {
             $0.type == layouts.types.pong && $0.payload.prefix(8).elementsEqual(opaque)
         }
         _ = try wait(atMost: limit) { connection.isFinished || connection.inbox.contains(where: isPong) }
-        guard let index = connection.inbox.firstIndex(where: isPong) else {
-            throw StepFailure(
-                expected: "PONG within \(limit)",
-                came: connection.end.map { "the connection \($0)\(last(connection))" } ?? "none",
-                connection: connection.name)
-        }
+        guard let index = connection.inbox.firstIndex(where: isPong) else { return false }
         connection.inbox.remove(at: index)
+        return true
     }
 }
 
 extension Layouts {
     /// The code of an ERROR, CANCEL or GOAWAY.
     func code(_ frame: Frame) -> Int128? {
-        guard let message = message(frame.type), case .number(let code)? =
-            PayloadDecoder.decode(frame.payload, as: message)?["code"]
+        guard let message = message(frame.type),
+            case .number(let code)? =
+                PayloadDecoder.decode(frame.payload, as: message)?["code"]
         else { return nil }
         return code
     }

@@ -87,7 +87,8 @@ struct FloodStep: Step {
         guard let goaway, let code = world.layouts.code(goaway), codes.contains(code) else {
             throw StepFailure(
                 expected: expected,
-                came: goaway.map { world.text($0) } ?? "the connection \(connection.end.map { "\($0)" } ?? "") without GOAWAY",
+                came: goaway.map { world.text($0) }
+                    ?? "the connection \(connection.end.map { "\($0)" } ?? "") without GOAWAY",
                 connection: name)
         }
     }

@@ -48,11 +48,14 @@ struct GiveStep: Step {
         while let frame = try next() {
             let isTerminal = frame[4] == world.layouts.types.end || frame[4] == world.layouts.types.error
             let canGo: () -> Bool = { lane.backlog < LaneWriter.backlog && (isTerminal || giver.hasCredit(for: frame)) }
-            let goes = try world.wait(atMost: max(.zero, end - .now)) { canGo() || lane.isFinished || control.isFinished }
+            let goes = try world.wait(atMost: max(.zero, end - .now)) {
+                canGo() || lane.isFinished || control.isFinished
+            }
             guard goes, canGo(), !lane.isFinished, !control.isFinished else {
                 if stop != nil { return }
                 throw StepFailure(
-                    expected: "credit for the transfer within \(within)", came: giver.state(world), connection: lane.name)
+                    expected: "credit for the transfer within \(within.text)", came: giver.state(world),
+                    connection: lane.name)
             }
             lane.send(frame: frame)
             if let stop, ContinuousClock.now >= stop { return }

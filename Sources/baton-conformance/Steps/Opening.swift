@@ -54,7 +54,7 @@ struct Opening {
         let connection = try begin(name, in: world, awaiting: arrival)
         guard try world.wait(atMost: Self.within, for: { connection.isOpen || connection.isFinished }) else {
             throw StepFailure(
-                expected: "a handshake within \(Self.within)", came: "it is not over yet", connection: name)
+                expected: "a handshake within \(Self.within.text)", came: "it is not over yet", connection: name)
         }
         if let end = connection.end, !connection.wasOpen {
             throw StepFailure(expected: "a connection", came: "it \(end)", connection: name)
@@ -62,7 +62,8 @@ struct Opening {
         let needsProtocol = !isPlain && !isLocal && proposal == TLSProposal()
         if needsProtocol, connection.applicationProtocol != "baton/1" {
             throw StepFailure(
-                expected: "the ALPN baton/1", came: "\"\(connection.applicationProtocol)\" was selected", connection: name)
+                expected: "the ALPN baton/1", came: "\"\(connection.applicationProtocol)\" was selected",
+                connection: name)
         }
         return connection
     }
@@ -86,7 +87,7 @@ struct Opening {
         }
         guard let descriptor else {
             throw StepFailure(
-                expected: "a Unix socket that is listened on within \(Self.within)",
+                expected: "a Unix socket that is listened on within \(Self.within.text)",
                 came: "none at \(counterpart.socket); \(counterpart.program?.lastWords ?? "")")
         }
         let connection = Connection(
@@ -116,10 +117,7 @@ struct Opening {
         }
         guard let index = world.arrivals.firstIndex(where: isMeant) else {
             let ended = counterpart.program?.exitStatus.map { "the agent has ended with status \($0): " } ?? ""
-            let others = world.arrivals.map { "\($0.end.map { "one that \($0)" } ?? "one with \(world.text($0.inbox))")" }
-            throw StepFailure(
-                expected: "a connection of the agent",
-                came: "\(ended)\(others.isEmpty ? "none" : others.joined(separator: ", "))")
+            throw StepFailure(expected: "a connection of the agent", came: ended + world.unclaimed)
         }
         let connection = world.arrivals.remove(at: index)
         connection.rename(name)
@@ -168,7 +166,7 @@ struct RefusedStep: Step {
         let connection = try opening.begin(name, in: world)
         guard try world.wait(atMost: within, for: { connection.isFinished }) else {
             throw StepFailure(
-                expected: "an end of the connection within \(within)",
+                expected: "an end of the connection within \(within.text)",
                 came: connection.isOpen ? "it is open" : "the handshake is not over", connection: name)
         }
         let expected = codes.isEmpty ? "no frame" : "nothing but GOAWAY of \(codes)"

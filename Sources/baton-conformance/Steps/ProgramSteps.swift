@@ -18,7 +18,8 @@ struct SignalStep: Step {
     private let number: Int32
 
     private static let numbers = [
-        "TERM": SIGTERM, "INT": SIGINT, "KILL": SIGKILL, "HUP": SIGHUP, "STOP": SIGSTOP, "CONT": SIGCONT, "USR1": SIGUSR1,
+        "TERM": SIGTERM, "INT": SIGINT, "KILL": SIGKILL, "HUP": SIGHUP, "STOP": SIGSTOP, "CONT": SIGCONT,
+        "USR1": SIGUSR1,
     ]
 
     init(from keys: inout Keys) throws {
@@ -48,7 +49,7 @@ struct ExitedStep: Step {
     func run(in world: World) throws {
         guard let program = world.counterpart.program else { throw CaseError("nothing was started") }
         guard try world.wait(atMost: within, poll: .milliseconds(5), for: { program.hasEnded != nil }) else {
-            throw StepFailure(expected: "the end of the program within \(within)", came: "it runs")
+            throw StepFailure(expected: "the end of the program within \(within.text)", came: "it runs")
         }
         world.hasSeenExit = true
         guard program.exitStatus == status else {

@@ -83,7 +83,9 @@ struct ReceivedTree {
             guard open.path == path, kind == 1 else { throw Broken(rule: "TRE-12", what: "an entry inside a file") }
             self.open = nil
         } else {
-            guard !nodes.isEmpty || path.isEmpty else { throw Broken(rule: "TRE-9", what: "the top does not come first") }
+            guard !nodes.isEmpty || path.isEmpty else {
+                throw Broken(rule: "TRE-9", what: "the top does not come first")
+            }
             try advance(to: path)
         }
         guard number(fields, "mode") <= 0o777, number(fields, "mtime_ns") <= 999_999_999 else {

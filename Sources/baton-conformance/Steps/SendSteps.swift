@@ -23,7 +23,9 @@ struct SendStep: Step {
         guard let raw = Hex.bytes(hex ?? "") else { throw CaseError("\"hex\" is not hexadecimal") }
         self.raw = raw
         stream = hex != nil ? try keys.value("stream") : nil
-        guard stream == nil || raw.count >= Frame.headerSize else { throw CaseError("there is no stream in so few bytes") }
+        guard stream == nil || raw.count >= Frame.headerSize else {
+            throw CaseError("there is no stream in so few bytes")
+        }
         times = try keys.numberIfThere("times", in: 1...1_000_000) ?? 1
         isSameStream = try keys.flag("same_stream")
         pause = try keys.milliseconds("pieces_ms")
@@ -65,7 +67,7 @@ struct SendStep: Step {
     private func flush(_ connection: Connection, to backlog: Int, _ world: World) throws {
         guard try world.wait(atMost: within, for: { connection.backlog <= backlog }) else {
             throw StepFailure(
-                expected: "that what is sent is read within \(within)",
+                expected: "that what is sent is read within \(within.text)",
                 came: "\(connection.backlog) bytes are not taken", connection: name)
         }
     }

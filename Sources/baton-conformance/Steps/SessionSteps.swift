@@ -45,6 +45,8 @@ struct SessionStep: Step {
         ]
         let answer = try FrameSpec("WELCOME", usual.merging(welcome) { $1 }, world.layouts)
         connection.send(frame: try answer.encode(world.bindings))
+        // What a program asks the agent next may depend on it that the agent has taken WELCOME up.
+        if !opening.isMute, !opening.isDeaf { _ = try world.hasAnswered(connection, within: .seconds(5)) }
     }
 }
 
@@ -78,6 +80,9 @@ struct LaneStep: Step {
             guard try world.wait(atMost: .seconds(5), for: { control.ticketsSeen > seen }) else {
                 throw StepFailure(expected: "TICKET on \(session)", came: "none within 5 s", connection: session)
             }
+            if let index = control.inbox.lastIndex(where: { $0.type == world.layouts.types.ticket }) {
+                control.inbox.remove(at: index)
+            }
             return
         }
         world.promises.removeAll { $0.name == name }
@@ -107,7 +112,8 @@ struct LanePromise {
                 connection: name)
         }
         lane.adopt(control)
-        lane.send(frame: try FrameSpec("JOINED", ["lane": .number(control.lanes)], world.layouts).encode(world.bindings))
+        lane.send(
+            frame: try FrameSpec("JOINED", ["lane": .number(control.lanes)], world.layouts).encode(world.bindings))
         control.lanes = (control.lanes + 1) % 8
         let next = try FrameSpec("TICKET", ["ticket": ticket ?? .bytes(randomBytes(32))], world.layouts)
         control.send(frame: try next.encode(world.bindings))

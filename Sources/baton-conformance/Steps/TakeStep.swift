@@ -51,7 +51,8 @@ struct TakeStep: Step {
         }
         guard came, let outcome = taking.outcome else {
             throw StepFailure(
-                expected: "the end of the transfer within \(within)", came: "\(taking.consumed) bytes, last \(taking.last)",
+                expected: "the end of the transfer within \(within.text)",
+                came: "\(taking.consumed) bytes, last \(taking.last)",
                 connection: lane.name)
         }
         try judge(outcome, taking.tree, lane, world)

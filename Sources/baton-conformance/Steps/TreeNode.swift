@@ -46,7 +46,9 @@ struct TreeNode {
         case .file(let found, let data):
             if isDirectory || link != nil || hardLink != nil { return "a file" }
             if let size, found != Int128(size) { return "a file of \(found) bytes" }
-            if let content, content != data { return "a file with \(data.map { FrameText.text(.bytes($0)) } ?? "more")" }
+            if let content, content != data {
+                return "a file with \(data.map { FrameText.text(.bytes($0)) } ?? "more")"
+            }
         case .link(let target):
             guard isFree || link == target else { return "a link to \(FrameText.text(.bytes(target)))" }
         case .hardLink(let target):

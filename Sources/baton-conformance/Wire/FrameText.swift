@@ -4,7 +4,8 @@ struct FrameText {
 
     func callAsFunction(_ frame: Frame) -> String {
         describe(
-            type: frame.type, flags: frame.flags, reserved: frame.reserved, stream: frame.stream, payload: frame.payload)
+            type: frame.type, flags: frame.flags, reserved: frame.reserved, stream: frame.stream, payload: frame.payload
+        )
     }
 
     /// Of bytes that were sent: whatever they are.
@@ -35,7 +36,8 @@ struct FrameText {
     static func text(_ value: FieldValue, _ kind: Layouts.Kind? = nil) -> String {
         switch value {
         case .number(let number):
-            guard case .number(_, _, let names)? = kind, let name = names.first(where: { $0.value == number })?.key else {
+            guard case .number(_, _, let names)? = kind, let name = names.first(where: { $0.value == number })?.key
+            else {
                 return "\(number)"
             }
             return name

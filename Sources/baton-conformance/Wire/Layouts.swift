@@ -124,7 +124,8 @@ private struct LayoutReader {
         default:
             let values = try members(try members(root["enumerations"], "enumerations")[word], word)
             return .number(
-                bytes: 1, signed: false, names: values.compactMapValues { if case .number(let n) = $0 { n } else { nil } })
+                bytes: 1, signed: false,
+                names: values.compactMapValues { if case .number(let n) = $0 { n } else { nil } })
         }
     }
 

@@ -8,7 +8,9 @@ struct PayloadEncoder {
     /// - Parameter given: the fields that a case names; the others are what they usually are.
     init(_ given: [String: Value], of message: Layouts.Message, _ bindings: Bindings) throws {
         let unknown = given.keys.filter { message.field($0) == nil }.sorted()
-        guard unknown.isEmpty else { throw CaseError("\(message.name) has no field \(unknown.joined(separator: ", "))") }
+        guard unknown.isEmpty else {
+            throw CaseError("\(message.name) has no field \(unknown.joined(separator: ", "))")
+        }
         var values: [String: FieldValue] = [:]
         for field in message.fields {
             values[field.name] =

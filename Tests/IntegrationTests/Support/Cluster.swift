@@ -205,7 +205,7 @@ func readyLine(
 }
 
 /// Lets a few in at a time.
-private actor Turnstile {
+actor Turnstile {
     static let shared = Turnstile()
 
     private var free = max(3, 6 / Sanitized.patience)

@@ -1,0 +1,123 @@
+import Foundation
+import Testing
+
+/// `make conformance`, file by file, so that it shows which one has failed, and several go on at a time.
+@Suite("Our programs keep to the cases and vectors of the protocol", .timeLimit(.minutes(15)))
+struct ConformanceTests {
+    @Test("The relay does", arguments: CaseFile.all("relay-", and: "hostile/"))
+    func relay(_ file: CaseFile) async throws {
+        let output = try await file.run(
+            [],
+            against: [Program.ours("baton-relay"), "--listen", "{address}", "--certs", "{certs}", "--store", "{store}"])
+        #expect(output.status == 0, "\(output.failures)")
+    }
+
+    @Test("The agent does", arguments: CaseFile.all("agent-", and: "hostile/"))
+    func agent(_ file: CaseFile) async throws {
+        let output = try await file.run(
+            ["--agent"],
+            against: [Program.ours("baton-agent"), "--relay", "{relay}", "--certs", "{certs}", "--root", "{root}"])
+        #expect(output.status == 0, "\(output.failures)")
+    }
+
+    @Test(
+        "A case that demands what no relay does fails, and names its rule, what was sent, what was expected and what came"
+    )
+    func failing() async throws {
+        let output = try await broken(
+            """
+            {"name": "EXISTS is answered with a stat", "rules": ["OPS-7"], "of": "relay", "steps": [
+              {"session": "a", "work": "alpha"},
+              {"send": "a", "frame": {"type": "ECHO", "stream": 1}},
+              {"expect": "a", "type": "STAT_REPLY", "stream": 1}
+            ]}
+            """)
+        #expect(output.status == 1)
+        for text in ["FAILED   EXISTS is answered", "OPS-7", "step      3", "sent last", "ECHO stream 1", "STAT_REPLY"]
+        {
+            #expect(output.stdout.contains(text), "\(output)")
+        }
+        #expect(output.stdout.contains("came      ECHO_REPLY stream 1 answered_by=\"\""), "\(output)")
+        #expect(output.stdout.hasSuffix("0 passed, 1 failed, 0 not run\n"), "\(output)")
+    }
+
+    @Test(
+        "A case that cannot be is an error that names file, case and step",
+        arguments: [
+            #"{"session": "a", "wrok": "alpha"}"#, #"{"perform": "a"}"#, #"{"wait_ms": -1}"#,
+            #"{"send": "a", "frame": {"type": "EXISTS", "fields": {"paht": "x"}}}"#,
+            #"{"send": "a", "frame": {"type": "ECHO", "stream": 4294967296}}"#,
+            #"{"expect": "a", "type": "ERROR", "fields": {"code": "nonsense"}}"#, #"{"file": "x", "text": "y"}"#,
+        ])
+    func malformed(_ step: String) async throws {
+        let output = try await broken(#"{"name": "n", "rules": ["A-1"], "of": "relay", "steps": [\#(step)]}"#)
+        #expect(output.status == 64, "\(output)")
+        for text in ["broken.json", "\"n\"", "step 1"] { #expect(output.stderr.contains(text), "\(output)") }
+    }
+
+    private func broken(_ text: String) async throws -> Program.Output {
+        let folder = try TemporaryFolder()
+        try #"{"about": "no file of ours", "cases": [\#(text)]}"#.write(
+            toFile: folder.path("broken.json"), atomically: false, encoding: .utf8)
+        return try await CaseFile(name: "broken.json").run(
+            ["--no-vectors", "--cases", folder.path],
+            against: [Program.ours("baton-relay"), "--listen", "{address}", "--certs", "{certs}", "--store", "{store}"])
+    }
+}
+
+/// One file of cases, or all vectors.
+struct CaseFile: Sendable, CustomTestStringConvertible {
+    let name: String
+    var testDescription: String { name }
+
+    private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
+        .appending(path: "../../../Protocol").standardizedFileURL.path
+
+    static func all(_ prefix: String, and other: String) -> [CaseFile] {
+        let names = ["conformance", "hostile"].flatMap { directory in
+            ((try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(directory)")) ?? [])
+                .map { "\(directory)/\($0)" }
+        }
+        let own = names.filter { $0.hasSuffix(".json") && ($0.contains("/" + prefix) || $0.hasPrefix(other)) }
+        return (own.sorted() + ["vectors/"]).map { CaseFile(name: $0) }
+    }
+
+    /// Only a few are run at a time: the machine may be small.
+    func run(_ options: [String], against command: [String]) async throws -> Program.Output {
+        let certificates = try await ConformanceCertificates.shared()
+        try await Turnstile.shared.enter()
+        let result: Result<Program.Output, any Error>
+        do {
+            let usual = ["--cases", "\(CaseFile.folder)/conformance", "--cases", "\(CaseFile.folder)/hostile"]
+            let program = try Program(
+                [Program.ours("baton-conformance"), "--certs", certificates, "--vectors", "\(CaseFile.folder)/vectors"]
+                    + (options.contains("--cases") ? [] : usual) + ["--filter", name] + options + ["--"] + command)
+            result = .success(try await program.output(within: .seconds(600)))
+        } catch {
+            result = .failure(error)
+        }
+        await Turnstile.shared.leave()
+        return try result.get()
+    }
+}
+
+extension Program.Output {
+    /// What did not pass.
+    fileprivate var failures: String {
+        stdout.split(separator: "\n").filter { !$0.hasPrefix("passed ") }.joined(separator: "\n") + "\n" + stderr
+    }
+}
+
+/// Certificates of all peers, good ones and wrong ones, made once in a run of the tests.
+private enum ConformanceCertificates {
+    static func shared() async throws -> String { try await made.value }
+
+    private static let made = Task {
+        let folder = try TemporaryFolder()
+        folder.removeAtExit()
+        let script = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../../Scripts/conformance-certificates").standardizedFileURL.path
+        try await shell("'\(script)' .", in: folder.path)
+        return folder.path
+    }
+}
