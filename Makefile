@@ -13,17 +13,17 @@ APP ?= demo
 WORKS ?= trainer deploy
 HOSTS ?= localhost 127.0.0.1
 
-# make conformance: only cases of this rule, or with this in their name or file
-FILTER ?=
-
 # make soak: at how many moments each process is killed, where the moments come from, how long sources are rewritten
 MOMENTS ?= 500
 SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
 SECONDS ?= 600
 
-# make sanitize: with which sanitizers, and which tests (a regular expression; all, if it is empty)
+# make sanitize: with which sanitizers
 SANITIZE ?= thread address
+
+# make sanitize: which tests (a regular expression); make conformance: the cases of which rule, or with what in their name or file
 FILTER ?=
+
 # make fuzz: which of the targets of Tests/Fuzzing, all of them if it is empty; it runs for SECONDS in all
 TARGET ?=
 
