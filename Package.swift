@@ -141,7 +141,9 @@ let package = Package(
             name: "BatonTLSTests",
             dependencies: ["BatonTLS", "COpenSSL", nio, nioPosix, nioEmbedded],
             swiftSettings: strict),
-        .testTarget(name: "BatonTransportTests", dependencies: ["BatonTransport"], swiftSettings: strict),
+        .testTarget(
+            name: "BatonTransportTests", dependencies: ["BatonTransport", "BatonProtocol", nio, nioEmbedded],
+            swiftSettings: strict),
         .testTarget(
             name: "BatonFilesTests", dependencies: ["BatonFiles", "PropertyTesting"], swiftSettings: strict),
         .testTarget(

@@ -66,6 +66,33 @@ struct FrameVectorTests {
     }
 }
 
+/// One of `checksums` in `trees.json`.
+struct ChecksumVector: Decodable, Sendable, CustomTestStringConvertible {
+    let name: String
+    let seed: String
+    let data: HexBytes
+    let checksum: String
+
+    var testDescription: String { name }
+}
+
+@Suite("Checksums are as the vectors of Protocol/ say")
+struct ChecksumVectorTests {
+    @Test("Data of the listed length has the listed checksum")
+    func checksums() throws {
+        let vectors = VectorFile.list("checksums", in: "trees", of: ChecksumVector.self)
+        #expect(vectors.count == 30)
+        for vector in vectors {
+            let seed = try #require(UInt64(vector.seed))
+            #expect("\(Checksum.of(vector.data.bytes, seed: seed))" == vector.checksum, "\(vector.name)")
+            if seed == 0 {
+                let checksum = vector.data.bytes.withUnsafeBytes { Checksum.of($0) }
+                #expect("\(checksum)" == vector.checksum, "\(vector.name)")
+            }
+        }
+    }
+}
+
 @Suite("Credit is counted as the vectors of Protocol/ say")
 struct CreditVectorTests {
     @Test("A responder sends within its credit and holds what goes beyond", arguments: CreditScenario.all)

@@ -58,6 +58,9 @@ struct StallWatchTests {
         Case(
             "an owner that has fallen silent", .originNetwork,
             sample(relay: relay(.source), owner: owner(.source, age: 4))),
+        Case(
+            "a relay that answers from its store and waits for its disk", .relay,
+            StallWatch.Sample(received: 100, isFromStore: true, relay: relay(.source))),
         Case("an owner that has nothing to send", .originDisk, sample(relay: relay(.source), owner: owner(.source))),
     ]
 

@@ -185,6 +185,8 @@ actor RelayLink: LoopActor {
             settle { $0.push([opened]) }
             return opened
         } catch {
+            // Unless JOIN was accepted all the same it is good for another try; if it was, a newer one has come or will.
+            if self.session === session, self.ticket == nil { self.ticket = ticket }
             settle { $0.finish(error) }
             throw error
         }

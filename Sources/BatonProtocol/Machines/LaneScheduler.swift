@@ -179,10 +179,13 @@ public struct LaneScheduler: Sendable {
         if last.isTerminal { enqueue(last, on: stream) }
     }
 
-    /// Drops what is queued and sends nothing more but `burst`, which is terminal.
+    /// Drops what is queued and sends nothing more but `burst`, which is terminal and needs no credit.
     public mutating func end(_ stream: StreamID, with burst: LaneBurst) {
-        drop(stream)
-        if streams[stream]?.queue.isEmpty == true { enqueue(burst, on: stream) }
+        // All else was sent: it has ended, and not with this. An END behind what is dropped would not be true.
+        if let next = streams[stream]?.queue.first, next.isTerminal, !next.needsCredit { return }
+        streams[stream]?.queue.removeAll()
+        streams[stream]?.queuedBytes = 0
+        enqueue(burst, on: stream)
     }
 
     /// The next burst that may be sent now. A terminal one closes its stream.

@@ -18,17 +18,16 @@ public struct StreamTable: Sendable {
         case late
     }
 
-    /// A stream that the peer has opened.
-    private struct Served: Sendable {
+    private struct Open: Sendable {
         let request: FrameType
         var isCancelled = false
     }
 
     private let role: ConnectionRole
-    /// Streams that we have open towards the peer, and with which request.
-    private var ours: [StreamID: FrameType] = [:]
+    /// Streams that we have open towards the peer.
+    private var ours: [StreamID: Open] = [:]
     /// Streams that the peer has open towards us.
-    private var theirs: [StreamID: Served] = [:]
+    private var theirs: [StreamID: Open] = [:]
     private var nextID: StreamID
     private var lastOpenedByPeer: StreamID = 0
     private var budget = FloodBudget()
@@ -53,8 +52,17 @@ public struct StreamTable: Sendable {
     public mutating func open(_ request: Request) -> StreamID? {
         guard ours.count < Int(allowedByPeer), nextID < StreamID.max - 1 else { return nil }
         defer { nextID += 2 }
-        ours[nextID] = request.type
+        ours[nextID] = Open(request: request.type)
         return nextID
+    }
+
+    /// We no longer want the answer.
+    ///
+    /// - Returns: whether the peer is to be told: once, and only while the stream is open.
+    public mutating func cancel(_ stream: StreamID) -> Bool {
+        guard ours[stream]?.isCancelled == false else { return false }
+        ours[stream]?.isCancelled = true
+        return true
     }
 
     /// A stream of ours has ended elsewhere: with END or ERROR on a lane.
@@ -73,16 +81,16 @@ public struct StreamTable: Sendable {
         switch try Message(frame) {
         case .request(let request): return try receive(request, on: stream)
         case .reply(let reply):
-            guard let request = ours[stream] else { return try late(stream, openedByUs: true) }
+            guard let request = ours[stream]?.request else { return try late(stream, openedByUs: true) }
             guard reply.answers(request) else { throw unexpected(frame) }
             ours[stream] = nil
             return .replied(stream, reply)
         case .progress(let progress):
-            guard let request = ours[stream] else { return try late(stream, openedByUs: true) }
+            guard let request = ours[stream]?.request else { return try late(stream, openedByUs: true) }
             guard request == .fetch || request == .persist else { throw unexpected(frame) }
             return .progress(stream, progress)
         case .report(let report):
-            guard let request = ours[stream] else { return try late(stream, openedByUs: true) }
+            guard let request = ours[stream]?.request else { return try late(stream, openedByUs: true) }
             guard request == .get else { throw unexpected(frame) }
             return .reported(stream, report)
         case .cancel(let code):
@@ -115,7 +123,7 @@ public struct StreamTable: Sendable {
         }
         lastOpenedByPeer = stream
         guard !isDraining, theirs.count < Int(allowedToPeer) || Flaw.breaks("STR-14") else { return .refused(stream) }
-        theirs[stream] = Served(request: request.type)
+        theirs[stream] = Open(request: request.type)
         return .opened(stream, request)
     }
 

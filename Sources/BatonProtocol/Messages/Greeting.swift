@@ -52,8 +52,8 @@ public struct Welcome: Hashable, Sendable {
     public var maxStreams = Limits.defaultStreams
     /// Keepalive interval of both sides, in milliseconds.
     public var keepalive = Limits.defaultKeepalive
-    /// Bytes that the acceptor takes per stream before it has passed them on.
-    public var window = UInt32(Limits.defaultWindow)
+    /// Bytes that the acceptor takes per stream before it has passed them on; 0 where there are no lanes.
+    public var window: UInt32
     /// Who the dialer is, as its certificate says.
     public var app: WorkName
     public var work: WorkName
@@ -66,6 +66,7 @@ public struct Welcome: Hashable, Sendable {
         self.app = app
         self.work = work
         self.ticket = ticket
+        window = ticket.isEmpty ? 0 : UInt32(Limits.defaultWindow)
         self.software = software
     }
 

@@ -86,6 +86,8 @@ extension Router {
         let routeKey = RouteKey(asker: ObjectIdentifier(asker), stream: stream)
         let reserved = owner.assumeIsolated { session in
             session.reserve(for: request) { event in
+                // Ended on control: nothing of it comes on the lane any more, also if the asker has gone meanwhile.
+                if case .reply = event { transfer?.forget() }
                 self.assumeIsolated { $0.answer(event, to: asker, routeKey, asked ?? request) }
             }
         }
@@ -163,7 +165,7 @@ extension Router {
         transfer.fail(error)
     }
 
-    /// The asker's side of a transfer has ended; so does the owner's, if it has not yet.
+    /// The asker's side of a transfer has ended, or is about to; so does the owner's, if it has not yet.
     private func ended(_ routeKey: RouteKey, _ error: BatonError?) {
         guard let route = routes[routeKey] else { return }
         if let error {

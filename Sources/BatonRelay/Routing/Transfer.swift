@@ -65,7 +65,7 @@ final class Transfer: Sendable {
         askerLane.end(askerStream, with: error)
     }
 
-    /// The owner has ended it before it began, and another answers the asker.
+    /// The owner has ended it on control: nothing of it comes any more.
     func forget() {
         let (lane, stream) = owner.withLock { ($0.lane, $0.stream) }
         lane?.forget(stream)

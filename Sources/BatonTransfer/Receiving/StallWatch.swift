@@ -16,15 +16,19 @@ package struct StallWatch {
         package var isPatient = false
         /// Between two attempts: the way to the origin is broken.
         package var isInterrupted = false
+        /// The relay has said that it answers itself: there is no owner.
+        package var isFromStore = false
         package var relay: Heard?
         package var owner: Heard?
 
         package init(
             entries: UInt64 = 0, bytes: UInt64 = 0, received: UInt64 = 0, isWriting: Bool = false,
-            isPatient: Bool = false, isInterrupted: Bool = false, relay: Heard? = nil, owner: Heard? = nil
+            isPatient: Bool = false, isInterrupted: Bool = false, isFromStore: Bool = false, relay: Heard? = nil,
+            owner: Heard? = nil
         ) {
             (self.entries, self.bytes, self.received) = (entries, bytes, received)
             (self.isWriting, self.isPatient, self.isInterrupted) = (isWriting, isPatient, isInterrupted)
+            self.isFromStore = isFromStore
             (self.relay, self.owner) = (relay, owner)
         }
     }
@@ -65,6 +69,7 @@ package struct StallWatch {
         guard let relay = sample.relay, relay.age <= silence else { return .relay }
         if relay.report.waiting == .network || relay.report.bytes > sample.received { return .receiverNetwork }
         if relay.report.waiting == .credit { return .receiverDisk }
+        if sample.isFromStore { return .relay }
         guard let owner = sample.owner, owner.age <= silence else { return .originNetwork }
         if owner.report.waiting == .network || owner.report.bytes > relay.report.bytes { return .originNetwork }
         return owner.report.waiting == .credit ? .relay : .originDisk

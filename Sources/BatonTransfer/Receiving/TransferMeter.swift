@@ -25,6 +25,7 @@ package final class TransferMeter: Sendable {
         state.withLock { state in
             state.sample.received = 0
             (state.sample.relay, state.sample.owner) = (nil, nil)
+            state.sample.isFromStore = false
             (state.sample.isInterrupted, state.sample.isPatient) = (false, false)
             state.interruption = nil
         }
@@ -69,9 +70,10 @@ package final class TransferMeter: Sendable {
         }
     }
 
-    package func endWriting(_ counts: TreeEnd) {
+    package func endWriting(_ counts: TreeEnd, from source: AnswerSource) {
         state.withLock { state in
             state.sample.isWriting = false
+            state.sample.isFromStore = source != .live
             state.sample.entries = counts.entries + counts.skipped
             state.sample.bytes = counts.bytes
         }

@@ -2,6 +2,7 @@ package import BatonFiles
 package import BatonProtocol
 package import BatonTransport
 import NIOCore
+import Synchronization
 
 /// Asks for a tree and writes what comes on the lane. Blocking: to be run on threads that may.
 package struct TreeReceiver: Sendable {
@@ -33,15 +34,20 @@ package struct TreeReceiver: Sendable {
         let meter = meter
         let lane = lane
         let peerName = peerName
+        let known = Mutex<StreamID?>(nil)
         meter.begin()
         writer.beginStream()
         let opened = await session.open(request) { stream in
+            known.withLock { $0 = stream }
             lane.expect(stream, window: options.credit, .deliver(inbox))
         } onEvent: { event in
             switch event {
             case .progress: break
             case .report(let report): meter.hear(report)
-            case .reply(.error(let error)): inbox.finish(error)
+            case .reply(.error(let error)):
+                // Nothing of it comes on the lane any more.
+                if let stream = known.withLock({ $0 }) { lane.forget(stream) }
+                inbox.finish(error)
             case .lost(let error):
                 inbox.finish(BatonError(.interrupted, "the connection to \(peerName) was lost: \(error.message)"))
             case .reply: inbox.finish(BatonError(.internal, "a get was answered with something else"))
@@ -57,7 +63,7 @@ package struct TreeReceiver: Sendable {
                     if Task.isCancelled { throw BatonError(.cancelled, "the get was cancelled") }
                     meter.beginWriting(frame.payload.readableBytes)
                     try writer.receive(frame)
-                    meter.endWriting(writer.progress)
+                    meter.endWriting(writer.progress, from: writer.source)
                     lane.consumed(frame.payload.readableBytes, of: stream)
                 }
             }

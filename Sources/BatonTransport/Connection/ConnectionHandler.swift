@@ -41,6 +41,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var hasSent = false
     private var isReading = false
     private var wantsFlush = false
+    /// When the last GOAWAY has left: nothing is written behind it (SES-22).
+    private var farewell: EventLoopFuture<Void>?
     private var reason: BatonError?
 
     /// - Parameters:
@@ -191,7 +193,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         let error = BatonError(goAway.code, "the other side ended the connection: \(sentence)", saidBy: .relay)
         if case .open(let owner) = state {
             owner.goAway(goAway)
-            if goAway.code == .shutdown { return }
+            // A lane has no streams of its own to let finish: any GOAWAY is its end.
+            if goAway.code == .shutdown, kind != .lane { return }
         }
         reason = reason ?? error
         context.close(promise: nil)
@@ -210,8 +213,24 @@ final class ConnectionHandler: ChannelDuplexHandler {
     // MARK: Out
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard farewell == nil else {
+            promise?.fail(ChannelError.outputClosed)
+            return
+        }
         hasSent = true
         context.write(data, promise: promise)
+    }
+
+    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        guard let last = event as? Farewell else {
+            return context.triggerUserOutboundEvent(event, promise: promise)
+        }
+        if farewell == nil {
+            let left = context.eventLoop.makePromise(of: Void.self)
+            farewell = left.futureResult
+            context.writeAndFlush(wrapOutboundOut(last.frame), promise: left)
+        }
+        farewell?.cascade(to: promise)
     }
 
     /// Answers to one batch of frames leave together.
@@ -281,13 +300,18 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 }
 
+/// The last frame of a connection, as an event: only the handler can tell that nothing is written behind it.
+private struct Farewell: Sendable {
+    let frame: ByteBuffer
+}
+
 extension Channel {
-    /// Sends GOAWAY and closes once it has left, or after two seconds if it cannot leave.
+    /// Sends GOAWAY, nothing after it, and closes once it has left, or after two seconds if it cannot leave.
     func sendAndClose(_ goAway: GoAway) {
         var buffer = allocator.buffer(capacity: 256)
         buffer.writeFrame(.goAway(goAway))
         let force = eventLoop.scheduleTask(in: .seconds(2)) { self.close(promise: nil) }
-        writeAndFlush(buffer).whenComplete { _ in
+        triggerUserOutboundEvent(Farewell(frame: buffer)).whenComplete { _ in
             force.cancel()
             self.close(promise: nil)
         }

@@ -25,7 +25,7 @@ public enum Inflow: Sendable {
 public struct OutflowObserver: Sendable {
     /// So many bytes of payload have been handed to the network.
     let sent: @Sendable (Int) -> Void
-    /// The last call: the stream's last frame has been handed over (`nil`), or the stream cannot go on here.
+    /// The last call: the stream's last frame has been handed over (`nil`), or the stream does not go on here.
     let ended: @Sendable (BatonError?) -> Void
 
     public init(sent: @escaping @Sendable (Int) -> Void, ended: @escaping @Sendable (BatonError?) -> Void) {
@@ -212,6 +212,8 @@ public actor Lane: LoopActor {
                 if let sent = lane.scheduler.sentBytes(stream), sent > 0 {
                     let burst = LaneBurst(.reply(.error(error)), on: stream, allocator: lane.channel.allocator)
                     lane.scheduler.end(stream, with: burst)
+                    // Now, not when the network takes the error: whoever makes the frames is to stop.
+                    lane.observers.removeValue(forKey: stream)?.ended(error)
                     lane.pump()
                 } else {
                     lane.scheduler.close(stream)
@@ -301,11 +303,9 @@ public actor Lane: LoopActor {
             case .discard: break
             }
         }
-        for (stream, observer) in observers {
-            observer.ended(lost)
-            session.reply(.error(lost), on: stream)
-        }
+        for observer in observers.values { observer.ended(lost) }
         observers = [:]
+        for stream in scheduler.openStreams { session.reply(.error(lost), on: stream) }
         scheduler = LaneScheduler()
         onEnd(self, error)
     }

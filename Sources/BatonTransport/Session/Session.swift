@@ -84,10 +84,10 @@ public actor Session: LoopActor {
         }
     }
 
-    /// Asks the peer to stop. The stream ends when the peer says so.
+    /// Asks the peer to stop, once. The stream ends when the peer says so.
     public nonisolated func cancel(_ stream: StreamID, because code: ErrorCode) {
         onLoop { session in
-            guard !session.isOver, session.handlers[stream] != nil else { return }
+            guard !session.isOver, session.streams.cancel(stream) else { return }
             session.channel.send(.cancel(code), stream: stream)
         }
     }

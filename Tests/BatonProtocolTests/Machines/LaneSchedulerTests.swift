@@ -144,14 +144,31 @@ struct LaneSchedulerTests {
         #expect(scheduler.isEmpty)
     }
 
-    @Test("Ending a stream whose end is queued already does not end it twice")
+    @Test("Ending a stream of which nothing but its end is queued does not end it twice")
     func endedTwice() {
         var scheduler = LaneScheduler()
         scheduler.open(1, limit: 10)
-        scheduler.enqueue(burst(100), on: 1)
         scheduler.enqueue(end, on: 1)
         scheduler.end(1, with: burst(40, isTerminal: true, needsCredit: false))
         #expect(drain(&scheduler).map(\.payload) == [24])
+    }
+
+    @Test("Ending a stream drops a queued END, too, if data before it is dropped or it comes with data")
+    func endedBeforeItsEnd() {
+        for last in [end, burst(100, isTerminal: true)] {
+            var scheduler = LaneScheduler()
+            scheduler.open(1, limit: 10)
+            scheduler.enqueue(burst(100), on: 1)
+            scheduler.enqueue(last, on: 1)
+            scheduler.end(1, with: burst(40, isTerminal: true, needsCredit: false))
+            #expect(drain(&scheduler).map(\.payload) == [40])
+            #expect(scheduler.isEmpty)
+        }
+        var scheduler = LaneScheduler()
+        scheduler.open(1, limit: 10)
+        scheduler.enqueue(burst(100, isTerminal: true), on: 1)
+        scheduler.end(1, with: burst(40, isTerminal: true, needsCredit: false))
+        #expect(drain(&scheduler).map(\.payload) == [40])
     }
 
     @Test("A closed stream sends nothing more, and others go on")

@@ -44,6 +44,19 @@ struct StreamTableTests {
         #expect(try table.receive(.yes(1)) == .late)
     }
 
+    @Test("A stream is cancelled once, and only while it is open")
+    func cancelOnce() throws {
+        var table = table(.dialer)
+        _ = table.open(.exists)
+        _ = table.open(.get)
+        let cancels = [1, 1, 3, 5].map { table.cancel($0) }
+        #expect(cancels == [true, false, true, false])
+        #expect(try table.receive(.yes(1)) == .replied(1, answer))
+        table.settle(3)
+        let late = [1, 3].map { table.cancel($0) }
+        #expect(late == [false, false])
+    }
+
     @Test("An ERROR ends any stream")
     func error() throws {
         var table = table(.dialer)
