@@ -3,7 +3,7 @@ struct Expectation {
     private let messages: [Layouts.Message]
     private let stream: Value?
     private let flags: UInt8?
-    private let length: Int?
+    private let length: Matcher?
     private let payload: [UInt8]?
     private let fields: [String: Matcher]
     private let kept: [String: String]
@@ -34,7 +34,7 @@ struct Expectation {
             guard let bytes = Hex.bytes(hex) else { throw CaseError("\"payload\" is not hexadecimal") }
             return bytes
         }
-        length = try keys.numberIfThere("length", in: 0...524_304)
+        length = try keys.json("length").map { try Matcher($0) }
         fields = try (keys.object("fields") ?? [:]).mapValues { try Matcher($0) }
         kept = try (keys.object("bind") ?? [:]).mapValues { json in
             guard case .string(let name) = json else { throw CaseError("\"bind\" names fields") }
@@ -69,7 +69,7 @@ struct Expectation {
         guard let message = messages.first(where: { $0.type == frame.type }) else { return false }
         if let stream, try stream.number(bindings, as: UInt32.self) != frame.stream { return false }
         if let flags, flags != frame.flags { return false }
-        if let length, length != frame.payload.count { return false }
+        if let length, try !length.matches(.number(Int128(frame.payload.count)), Self.length, bindings) { return false }
         if let payload, payload != frame.payload { return false }
         // Whatever comes must fit its layout, unless a case says what it is byte by byte.
         guard let values = PayloadDecoder.decode(frame.payload, as: message) else {
@@ -77,9 +77,15 @@ struct Expectation {
         }
         return try fields.allSatisfy { name, matcher in
             guard let field = message.field(name) else { return true }
-            return try values[name].map { try matcher.matches($0, field, bindings) } ?? false
+            if let value = values[name] { return try matcher.matches(value, field, bindings) }
+            // What may be missing at the end is then 0.
+            guard case .ifThere = field.condition, !matcher.isAbsent else { return matcher.isAbsent }
+            return try matcher.matches(Value.neutral(field.kind), field, bindings)
         }
     }
+
+    private static let length = Layouts.Field(
+        name: "length", kind: .number(bytes: 4, signed: false, names: [:]), condition: .always)
 
     /// Keeps what `bind` names, of a frame that matches.
     func bind(_ frame: Frame, in bindings: inout Bindings) {

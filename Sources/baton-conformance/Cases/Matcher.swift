@@ -8,11 +8,14 @@ indirect enum Matcher {
     case contains([UInt8])
     case length(Int)
     case not(Matcher)
+    /// The field is not there.
+    case absent
     /// So many items, in each of which these fields match.
     case items([[String: Matcher]])
 
     init(_ json: JSON) throws {
         switch json {
+        case .null: self = .absent
         case .array(let elements):
             self = .items(
                 try elements.map { element in
@@ -34,6 +37,8 @@ indirect enum Matcher {
         case ("at_most", _): return .atMost(try Value(json))
         case ("contains", .string(let text)): return .contains(Array(text.utf8))
         case ("length", .number(let number)): return .length(Int(clamping: number))
+        case ("not", .array(let elements)) where !elements.contains { if case .object = $0 { true } else { false } }:
+            return .not(.anyOf(try elements.map { try Matcher($0) }))
         case ("not", _): return .not(try Matcher(json))
         default: throw CaseError("\"\(word)\": \(json.text) is no condition")
         }
@@ -42,6 +47,7 @@ indirect enum Matcher {
     /// - Throws: ``CaseError`` if the field cannot be that, or is compared to what was not kept.
     func matches(_ value: FieldValue, _ field: Layouts.Field, _ bindings: Bindings) throws -> Bool {
         switch self {
+        case .absent: return false
         case .value(let wanted): return try wanted.resolve(for: field, bindings) == value
         case .all(let matchers): return try matchers.allSatisfy { try $0.matches(value, field, bindings) }
         case .anyOf(let matchers): return try matchers.contains { try $0.matches(value, field, bindings) }
@@ -72,6 +78,8 @@ indirect enum Matcher {
             }
         }
     }
+
+    var isAbsent: Bool { if case .absent = self { true } else { false } }
 
     private func compare(
         _ value: FieldValue, _ bound: Value, _ field: Layouts.Field, _ bindings: Bindings,

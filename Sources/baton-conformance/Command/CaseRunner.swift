@@ -3,8 +3,11 @@ final class CaseRunner {
     private let layouts: Layouts
     private let certificates: String
     private let counterpart: Counterpart
+    /// Somebody else watches what is tested.
+    private let isAlone: Bool
 
-    init(_ layouts: Layouts, certificates: String, counterpart: Counterpart) {
+    init(_ layouts: Layouts, certificates: String, counterpart: Counterpart, isAlone: Bool) {
+        self.isAlone = isAlone
         self.layouts = layouts
         self.certificates = certificates
         self.counterpart = counterpart
@@ -31,7 +34,7 @@ final class CaseRunner {
         } catch let error as CaseError {
             throw error.at("\"\(tested.name)\"").at(tested.file)
         }
-        if failure == nil, counterpart.side == .relay, tested.beside == nil, !tested.isVector,
+        if failure == nil, !isAlone, counterpart.side == .relay, tested.beside == nil, !tested.isVector,
             !world.hasSeenExit
         {
             failure = try AfterCase(World(layouts, certificates: certificates, counterpart: counterpart)).relay()
@@ -44,7 +47,9 @@ final class CaseRunner {
         let beside: Beside?
         do {
             try counterpart.prepare(tested, in: world)
-            beside = try tested.beside.map { try Beside($0, relay: counterpart.relay, certificates, layouts) }
+            beside = try (isAlone ? nil : tested.beside).map {
+                try Beside($0, relay: counterpart.relay, certificates, layouts)
+            }
             try beside?.awaitStart(in: world)
         } catch let failure as StepFailure {
             return world.describe(failure, step: nil, text: "before the first step")

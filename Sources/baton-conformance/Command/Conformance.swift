@@ -35,6 +35,14 @@ struct Conformance: ParsableCommand {
     @Option(help: "Only cases of this rule, or with this in their name or file; repeat for more.")
     var filter: [String] = []
 
+    @Option(
+        name: .customLong("for"),
+        help: ArgumentHelp("Run the cases again and again until the time is over.", valueName: "seconds"))
+    var seconds: Int?
+
+    @Flag(help: "Nothing beside the cases, and no look afterwards whether what is tested still answers.")
+    var alone = false
+
     @Flag(help: "One JSON object a line.")
     var json = false
 
@@ -81,8 +89,11 @@ struct Conformance: ParsableCommand {
         if list { return report.list(chosen) }
         guard let certs else { throw ValidationError("say --certs DIR") }
         let counterpart = try counterpart(certs)
-        let runner = CaseRunner(layouts, certificates: certs, counterpart: counterpart)
-        for one in chosen { report.add(try runner.run(one)) }
+        let runner = CaseRunner(layouts, certificates: certs, counterpart: counterpart, isAlone: alone)
+        let end = ContinuousClock.now + .seconds(seconds ?? 0)
+        repeat {
+            for one in chosen { report.add(try runner.run(one)) }
+        } while !chosen.isEmpty && ContinuousClock.now < end
         report.end()
         if !report.isClean { throw ExitCode(1) }
     }

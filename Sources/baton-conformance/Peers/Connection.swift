@@ -29,8 +29,9 @@ final class Connection {
     /// Frames that have come and that no step has taken yet.
     var inbox: [Frame] = []
     private(set) var end: End?
-    /// The header of a frame that came breaks a rule.
+    /// What came breaks a rule that holds in every case.
     private(set) var violation: String?
+    private var conduct: Conduct
     private var received: [UInt8] = []
     private var outgoing: [UInt8] = []
     private var written = 0
@@ -83,6 +84,7 @@ final class Connection {
         self.isAcceptor = isAcceptor
         self.isConnecting = isConnecting
         self.layouts = layouts
+        conduct = Conduct(peerIsDialer: isAcceptor, layouts)
     }
 
     func rename(_ name: String) { self.name = name }
@@ -135,7 +137,9 @@ final class Connection {
                 return progress
             }
             switch progress {
-            case .done: takeFrames()
+            case .done:
+                takeFrames()
+                if link.hasSessionTicket { violation = "a ticket to resume TLS with, which breaks TLS-4" }
             case .later: return
             case .ended(let end): return finish(end)
             }
@@ -197,6 +201,7 @@ final class Connection {
         while violation == nil {
             checkHeader(at: offset)
             guard violation == nil, let frame = Frame(received, at: &offset, arrived: now) else { break }
+            if let problem = conduct.judge(frame, on: kind) { violation = "a frame that breaks \(problem)" }
             note(frame)
             inbox.append(frame)
         }
@@ -207,35 +212,8 @@ final class Connection {
     private func checkHeader(at offset: Int) {
         guard received.count - offset >= Frame.headerSize else { return }
         let header = received[offset..<offset + Frame.headerSize]
-        let length = BigEndian.read(header.prefix(4))
-        let type = header[offset + 4]
-        let stream = BigEndian.read(header.suffix(4))
-        let cap = kind == .control || kind == .local ? 65_536 : 524_304
-        let problem: String? =
-            if length > UInt64(cap) {
-                "FRM-5: its length is above \(cap)"
-            } else if let message = layouts.message(type) {
-                if header[offset + 5] & ~message.flags != 0 || header[offset + 6] != 0 || header[offset + 7] != 0 {
-                    "FRM-4: reserved or flag bits are set"
-                } else if (stream == 0) != (type < 0x10) {
-                    "FRM-10: stream \(stream)"
-                } else if let carried = carried, !message.connections.contains(carried) {
-                    "FRM-9: \(message.name) on a \(carried) connection"
-                } else {
-                    nil
-                }
-            } else {
-                "FRM-6: type \(type)"
-            }
-        if let problem { violation = "a frame that breaks \(problem) [\(Hex.text(header))]" }
-    }
-
-    private var carried: String? {
-        switch kind {
-        case .unknown: nil
-        case .control: "control"
-        case .lane: "lane"
-        case .local: "local"
+        if let problem = conduct.judge(header: header, on: kind) {
+            violation = "a frame that breaks \(problem) [\(Hex.text(header))]"
         }
     }
 

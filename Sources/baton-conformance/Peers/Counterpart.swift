@@ -155,6 +155,9 @@ final class Counterpart {
         }
     }
 
+    /// The root directory with which the agent was started.
+    var currentRoot: String { startedRoot ?? root }
+
     /// The agent's Unix socket.
-    var socket: String { "\(startedRoot ?? root)/.baton/agent.sock" }
+    var socket: String { "\(currentRoot)/.baton/agent.sock" }
 }

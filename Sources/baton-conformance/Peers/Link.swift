@@ -86,6 +86,9 @@ final class Link {
         return nil
     }
 
+    /// The peer has given a ticket for another session (TLS-4).
+    var hasSessionTicket: Bool { ssl.map { SSL_get_ex_data($0, 0) != nil } ?? false }
+
     /// The protocol that was agreed on.
     var applicationProtocol: String {
         guard let ssl else { return "" }

@@ -51,7 +51,8 @@ final class TLSContext {
         guard shim_SSL_CTX_set_min_proto_version(context, version) == 1,
             shim_SSL_CTX_set_max_proto_version(context, version) == 1
         else { throw CaseError("this OpenSSL has no TLS \(proposal.version)") }
-        SSL_CTX_set_options(context, shim_SSL_OP_NO_TICKET | shim_SSL_OP_NO_RENEGOTIATION)
+        // A dialer takes tickets, to find out that there are none.
+        SSL_CTX_set_options(context, (role == .acceptor ? shim_SSL_OP_NO_TICKET : 0) | shim_SSL_OP_NO_RENEGOTIATION)
         SSL_CTX_set_num_tickets(context, 0)
         shim_SSL_CTX_set_session_cache_mode(context, Int(SSL_SESS_CACHE_OFF))
         shim_SSL_CTX_set_mode(
@@ -64,6 +65,15 @@ final class TLSContext {
             guard taken == 1 else { throw CaseError("OpenSSL does not know the ciphers \(ciphers)") }
         }
         setProtocols(role)
+        // Tickets are for sessions that could be resumed (TLS-4).
+        let noteSession: @convention(c) (OpaquePointer?, OpaquePointer?) -> Int32 = { ssl, _ in
+            if let ssl { SSL_set_ex_data(ssl, 0, UnsafeMutableRawPointer(bitPattern: 1)) }
+            return 0
+        }
+        if role == .dialer {
+            shim_SSL_CTX_set_session_cache_mode(context, Int(SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL))
+            SSL_CTX_sess_set_new_cb(context, noteSession)
+        }
         let verifying = proposal.asks ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE
         SSL_CTX_set_verify(context, verifying, nil)
         try load(directory)

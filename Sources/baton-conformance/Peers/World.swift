@@ -96,7 +96,7 @@ final class World {
         while true {
             try Interruption.check()
             if let broken = all.first(where: { $0.violation != nil }), let violation = broken.violation {
-                throw StepFailure(expected: "frames that keep to chapter 2", came: violation, connection: broken.name)
+                throw StepFailure(expected: "what no case excuses from", came: violation, connection: broken.name)
             }
             if try condition() { return true }
             let now = ContinuousClock.now

@@ -31,7 +31,7 @@ struct CheckStep: Step {
     }
 
     private static let kinds: [String: mode_t] = [
-        "file": S_IFREG, "directory": S_IFDIR, "symlink": S_IFLNK, "socket": S_IFSOCK, "fifo": S_IFIFO,
+        "file": S_IFREG, "directory": S_IFDIR, "symlink": S_IFLNK, "link": S_IFLNK, "socket": S_IFSOCK, "fifo": S_IFIFO,
     ]
 
     func run(in world: World) throws {

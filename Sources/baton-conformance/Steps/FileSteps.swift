@@ -8,7 +8,7 @@ struct Place {
     init(_ key: String, from keys: inout Keys) throws { path = try keys.string(key) }
 
     func absolute(in world: World) -> String {
-        let root = world.counterpart.root
+        let root = world.counterpart.currentRoot
         return path == root || path.hasPrefix(root + "/") ? path : "\(root)/\(path)"
     }
 

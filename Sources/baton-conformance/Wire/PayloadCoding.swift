@@ -110,10 +110,7 @@ struct PayloadDecoder {
             switch field.condition {
             case .always: break
             case .ifThere:
-                if rest.isEmpty {
-                    values[field.name] = Value.neutral(field.kind)
-                    continue
-                }
+                if rest.isEmpty { continue }
             case .equals(let other, let number): if values[other] != .number(number) { continue }
             case .bit(let other, let bit):
                 guard case .number(let number)? = values[other], number & bit != 0 else { continue }
