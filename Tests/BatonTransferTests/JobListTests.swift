@@ -24,7 +24,7 @@ struct JobListTests {
     private func serveOne(_ jobs: JobList) async throws -> Left {
         let work = try WorkName("trainer")
         let session = Session(
-            channel: NIOAsyncTestingChannel(), role: .acceptor,
+            channel: NIOAsyncTestingChannel(), role: .acceptor, side: .owner,
             peer: SessionPeer(app: work, work: work, epoch: 1, address: "local", software: "test"), allowedByPeer: 1,
             delegate: Nobody())
         let path = try PathName(Array("outputs".utf8))
