@@ -3,12 +3,12 @@ import Testing
 /// Debug builds of the programs can be told to break one rule; see `Flaw` in BatonProtocol.
 @Suite("A program that breaks a rule fails the cases of that rule", .timeLimit(.minutes(10)))
 struct FlawTests {
-    private static let relay = [
+    private static let relayRules = [
         "FRM-7", "FRM-9", "SES-14", "SES-29", "SES-33", "SES-38", "STR-14", "STR-18", "CRD-1", "CRD-4", "TLS-13", "KEP-9",
     ]
-    private static let agent = ["OPS-3", "TRE-19", "FRM-7", "STR-18"]
+    private static let agentRules = ["OPS-3", "TRE-19", "FRM-7", "STR-18"]
 
-    @Test("A relay, and the rule is named", arguments: relay)
+    @Test("A relay, and the rule is named", arguments: relayRules)
     func relay(_ rule: String) async throws {
         let program = try Program.ours("baton-relay")
         let output = try await CaseFile(name: rule).run(
@@ -20,7 +20,7 @@ struct FlawTests {
         expectFailure(output, of: rule)
     }
 
-    @Test("An agent, and the rule is named", arguments: agent)
+    @Test("An agent, and the rule is named", arguments: agentRules)
     func agent(_ rule: String) async throws {
         let program = try Program.ours("baton-agent")
         let output = try await CaseFile(name: rule).run(
