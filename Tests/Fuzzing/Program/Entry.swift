@@ -17,21 +17,24 @@ public func fuzzerInitialize(
     case "seeds":
         for seed in names.dropFirst().first.flatMap(FuzzTarget.named)?.seeds() ?? [] { print(seed.hex) }
         exit(0)
+    case .some(let name) where FuzzTarget.named(name) != nil:
+        // The processes that libFuzzer starts inherit it; what libFuzzer sees are the arguments behind it.
+        setenv(variable, name, 1)
+        let program = arguments.pointee[0]
+        arguments.pointee += 1
+        arguments.pointee[0] = program
+        count.pointee -= 1
     default: break
     }
-    guard let name = names.first, FuzzTarget.named(name) != nil else {
+    guard target != nil else {
         print("usage: baton-fuzz list | seeds TARGET | TARGET [libFuzzer's arguments]")
         exit(64)
     }
-    // libFuzzer sees the arguments behind the target's name.
-    let program = arguments.pointee[0]
-    arguments.pointee += 1
-    arguments.pointee[0] = program
-    count.pointee -= 1
     return 0
 }
 
-private let target: FuzzTarget? = CommandLine.arguments.dropFirst().first.flatMap(FuzzTarget.named)
+private let variable = "BATON_FUZZ_TARGET"
+private let target: FuzzTarget? = getenv(variable).flatMap { FuzzTarget.named(String(cString: $0)) }
 
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzerTestOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {

@@ -87,7 +87,7 @@ extension FuzzTarget {
             while !choices.isAtEnd {
                 let type = choices.one(
                     of: [.entry, .chunk, .skipped, .end, .again, .keep, .source, .error] as [FrameType])
-                let length = max(type.smallestLanePayload, Int(choices.integer(as: UInt16.self)))
+                let length = max(type.smallestLanePayload, Int(choices.integer(as: UInt16.self) % 10_000))
                 let payload = ByteBuffer(repeating: UInt8(truncatingIfNeeded: frames.count), count: length)
                 frames.append(Frame(type: type, stream: 7, payload: payload))
             }
