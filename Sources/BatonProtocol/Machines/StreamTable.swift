@@ -18,6 +18,18 @@ public struct StreamTable: Sendable {
         case late
     }
 
+    /// A stream that we have opened.
+    private struct Asked: Sendable {
+        let request: FrameType
+        /// Of a LIST: what its reply is judged by.
+        var page: Listing.Page?
+
+        init(_ request: Request) {
+            self.request = request.type
+            if case .list(let after, let limit) = request.operation { page = Listing.Page(after: after, limit: limit) }
+        }
+    }
+
     /// A stream that the peer has opened.
     private struct Served: Sendable {
         let request: FrameType
@@ -25,8 +37,8 @@ public struct StreamTable: Sendable {
     }
 
     private let role: ConnectionRole
-    /// Streams that we have open towards the peer, and with which request.
-    private var ours: [StreamID: FrameType] = [:]
+    /// Streams that we have open towards the peer.
+    private var ours: [StreamID: Asked] = [:]
     /// Streams that the peer has open towards us.
     private var theirs: [StreamID: Served] = [:]
     private var nextID: StreamID
@@ -53,7 +65,7 @@ public struct StreamTable: Sendable {
     public mutating func open(_ request: Request) -> StreamID? {
         guard ours.count < Int(allowedByPeer), nextID < StreamID.max - 1 else { return nil }
         defer { nextID += 2 }
-        ours[nextID] = request.type
+        ours[nextID] = Asked(request)
         return nextID
     }
 
@@ -73,16 +85,17 @@ public struct StreamTable: Sendable {
         switch try Message(frame) {
         case .request(let request): return try receive(request, on: stream)
         case .reply(let reply):
-            guard let request = ours[stream] else { return try late(stream, openedByUs: true) }
-            guard reply.answers(request) else { throw unexpected(frame) }
+            guard let asked = ours[stream] else { return try late(stream, openedByUs: true) }
+            guard reply.answers(asked.request) else { throw unexpected(frame) }
+            if let page = asked.page, case .list(let listing) = reply { try listing.check(fits: page) }
             ours[stream] = nil
             return .replied(stream, reply)
         case .progress(let progress):
-            guard let request = ours[stream] else { return try late(stream, openedByUs: true) }
+            guard let request = ours[stream]?.request else { return try late(stream, openedByUs: true) }
             guard request == .fetch || request == .persist else { throw unexpected(frame) }
             return .progress(stream, progress)
         case .report(let report):
-            guard let request = ours[stream] else { return try late(stream, openedByUs: true) }
+            guard let request = ours[stream]?.request else { return try late(stream, openedByUs: true) }
             guard request == .get else { throw unexpected(frame) }
             return .reported(stream, report)
         case .cancel(let code):
