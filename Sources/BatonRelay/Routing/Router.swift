@@ -94,7 +94,7 @@ actor Router: LoopActor {
             address: greeting.channel.remoteAddress?.description ?? "unknown", software: hello.software)
         let session = Session(
             channel: greeting.channel, role: .acceptor, side: .relay, peer: peer, allowedByPeer: hello.maxStreams,
-            delegate: self)
+            keepalive: hello.keepalive, delegate: self)
         let ticket = try newTicket()
         if let older = membership[key]?.session, !Flaw.breaks("SES-29") {
             logger.notice("a newer session replaces an older one", metadata: metadata(session))
@@ -106,7 +106,7 @@ actor Router: LoopActor {
         membership.enter(session, as: key, ticket: ticket)
         session.welcome(
             Welcome(session: lastEpoch, app: key.app, work: key.work, ticket: ticket, software: software),
-            keepalive: hello.keepalive)
+            keepalive: session.keepalive)
         logger.info("a work has connected", metadata: metadata(session))
         // Once it is the owner of its connection.
         loop.execute {
@@ -132,7 +132,7 @@ actor Router: LoopActor {
         let fresh = try newTicket()
         membership.update(session) { ($0.ticket, $0.lane) = (fresh, nil) }
         session.send(ticket: fresh)
-        return ConnectionMove(to: loops.bulk(for: session.peer.epoch)) { channel in
+        return ConnectionMove(to: loops.bulk(for: session.peer.epoch), keepalive: session.keepalive) { channel in
             Lane(channel: channel, session: session, peerName: "work '\(session.peer.work)'", side: .relay) {
                 lane, error in
                 self.onLoop { $0.lost(lane, of: session, error) }

@@ -8,6 +8,8 @@ public actor Session: LoopActor {
     public nonisolated let loop: any EventLoop
     public nonisolated let channel: any Channel
     public nonisolated let peer: SessionPeer
+    /// What WELCOME settles for both sides and all lanes, in milliseconds.
+    public nonisolated let keepalive: UInt32
     /// Who speaks when this side finds an error.
     private nonisolated let side: BatonError.Source
     private nonisolated let delegate: any SessionDelegate
@@ -28,13 +30,15 @@ public actor Session: LoopActor {
     /// - Parameters:
     ///   - side: who speaks when this side finds an error.
     ///   - allowedByPeer: streams that the peer lets this side have open at once.
+    ///   - keepalive: of WELCOME, or what is proposed for it, in milliseconds; cut to what the protocol allows.
     public init(
         channel: any Channel, role: ConnectionRole, side: BatonError.Source, peer: SessionPeer, allowedByPeer: UInt16,
-        delegate: any SessionDelegate
+        keepalive: UInt32 = Limits.defaultKeepalive, delegate: any SessionDelegate
     ) {
         loop = channel.eventLoop
         self.channel = channel
         self.peer = peer
+        self.keepalive = keepalive.clamped(to: Limits.keepalive)
         self.side = side
         self.delegate = delegate
         streams = StreamTable(role: role, allowedToPeer: Limits.defaultStreams)
