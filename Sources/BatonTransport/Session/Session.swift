@@ -24,6 +24,8 @@ public actor Session: LoopActor {
     public private(set) var isOver = false
     /// Set while the session drains.
     private var drainDeadline: NIODeadline?
+    /// The peer has said GOAWAY: it takes no stream of ours any more (SES-24).
+    private var isPeerLeaving = false
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
@@ -50,9 +52,9 @@ public actor Session: LoopActor {
     /// Takes an id for a new stream. ``start(_:with:)`` must follow before anything else happens on the loop: ids are to be used in
     /// the order in which they are given out.
     ///
-    /// - Returns: `nil` if the peer takes no more streams now, or the session is over or drains.
+    /// - Returns: `nil` if the peer takes no more streams now, or the session is over or either side drains.
     public func reserve(for request: Request, onEvent: @escaping @Sendable (StreamEvent) -> Void) -> StreamID? {
-        guard !isOver, drainDeadline == nil, let stream = streams.open(request) else { return nil }
+        guard !isOver, drainDeadline == nil, !isPeerLeaving, let stream = streams.open(request) else { return nil }
         handlers[stream] = onEvent
         return stream
     }
@@ -284,6 +286,7 @@ extension Session: ConnectionOwner {
     }
 
     public nonisolated func goAway(_ goAway: GoAway) {
+        assumeIsolated { $0.isPeerLeaving = true }
         delegate.session(self, received: goAway)
     }
 
