@@ -61,6 +61,7 @@ package struct Supervision: Sendable {
                     return outcome
                 case .failed(let error):
                     failure = failure ?? error
+                    meter.end(because: error.code)
                     group.cancelAll()
                 }
             }

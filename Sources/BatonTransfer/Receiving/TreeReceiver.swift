@@ -63,7 +63,8 @@ package struct TreeReceiver: Sendable {
             }
         } catch {
             lane.redirect(stream, .discard)
-            session.cancel(stream, because: error.code)
+            // A task that is cancelled does not know why; who has cancelled it does.
+            session.cancel(stream, because: error.code == .cancelled ? meter.end ?? .cancelled : error.code)
             throw error
         }
     }
