@@ -139,6 +139,8 @@ public actor Lane: LoopActor {
             }
             guard let (inflow, batch) = taken else { continue }
             let isEnd = batch.last?.isTerminal == true
+            // First, so that whoever is told of the end cannot cancel the stream after it.
+            if isEnd { session.settle(stream) }
             switch inflow {
             case .deliver(let inbox):
                 inbox.push(batch)
@@ -150,7 +152,6 @@ public actor Lane: LoopActor {
             case .discard: break
             case .awaitEnd(let inbox): if isEnd { inbox.finish() }
             }
-            if isEnd { session.settle(stream) }
         }
         touched.removeAll(keepingCapacity: true)
     }
