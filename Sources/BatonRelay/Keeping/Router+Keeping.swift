@@ -110,7 +110,9 @@ extension Router {
         }
         // Nobody waits any more if it is not in doubt.
         guard let wait = settleDoubt(asker, stream) else { return }
-        if event.tellsThatTheOwnerGoes { return bringAgain(wait, stream, lost: owner) }
+        if event.tellsThatTheOwnerGoes || membership.member(of: owner)?.isLeaving != false {
+            return bringAgain(wait, stream, lost: owner)
+        }
         if case .reply(.error(let error)) = event, error.isUncovered { return lookInStore(for: wait, stream) }
         passOn(wait, stream, to: owner)
     }

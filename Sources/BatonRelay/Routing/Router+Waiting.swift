@@ -20,8 +20,8 @@ struct HeldRequest {
         until = .now() + .milliseconds(Int64(request.deadline))
     }
 
-    /// What is left of its deadline now, in milliseconds.
-    var left: UInt32 { UInt32(clamping: (until - .now()).nanoseconds / 1_000_000) }
+    /// What is left of its deadline now, in milliseconds; one that has begun counts.
+    var left: UInt32 { UInt32(clamping: ((until - .now()).nanoseconds + 999_999) / 1_000_000) }
 }
 
 // WAIT requests outlast their owners: while the work is away they are held here, and passed on when it connects. Their deadlines
