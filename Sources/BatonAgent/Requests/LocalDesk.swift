@@ -146,8 +146,27 @@ actor LocalDesk: LoopActor {
 
     private func cancel(_ stream: StreamID, _ session: Session, _ code: ErrorCode) {
         if jobs.cancel(stream, of: session, because: code) { return }
-        guard let onward = passedOn[Key(session: ObjectIdentifier(session), stream: stream)] else { return }
+        let key = Key(session: ObjectIdentifier(session), stream: stream)
+        guard let onward = passedOn[key] else { return }
         onward.session.cancel(onward.stream, because: code)
+        guard code == .deadline else { return }
+        // Who answers one of these too late tells why.
+        let grace: TimeAmount =
+            onward.request.operation == .wait || onward.request.type == .call ? .seconds(3) : .zero
+        loop.scheduleTask(in: grace) { self.assumeIsolated { $0.giveUp(key) } }
+    }
+
+    /// The deadline has passed, and the relay has not said so (STR-28).
+    private func giveUp(_ key: Key) {
+        guard let onward = passedOn.removeValue(forKey: key) else { return }
+        let request = onward.request
+        let what =
+            request.type == .call
+            ? "the call of \(request.ownerText)"
+            : request.operation == .echo ? request.ownerText : "\(request.reference)"
+        onward.asker.reply(
+            .error(BatonError(.deadline, "no answer about \(what) came within the deadline", path: request.path)),
+            on: key.stream)
     }
 
     private func end(_ session: Session) {

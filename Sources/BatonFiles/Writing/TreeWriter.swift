@@ -110,7 +110,7 @@ public final class TreeWriter {
         let message: Message
         do { message = try Message(frame) } catch {
             state = state == .over ? .over : .failed
-            throw BatonError(.corrupt, "the origin sent something that cannot be: \(error.message)", saidBy: .owner)
+            throw BatonError(.corrupt, "the origin sent something that cannot be: \(error.message)")
         }
         if case .reply(.error(let error)) = message { throw error }
         try receive(message, in: frame)

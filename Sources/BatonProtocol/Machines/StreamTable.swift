@@ -18,16 +18,30 @@ public struct StreamTable: Sendable {
         case late
     }
 
-    private struct Open: Sendable {
+    /// A stream that we have opened.
+    private struct Asked: Sendable {
+        let request: FrameType
+        var isCancelled = false
+        /// Of a LIST: what its reply is judged by.
+        var page: Listing.Page?
+
+        init(_ request: Request) {
+            self.request = request.type
+            if case .list(let after, let limit) = request.operation { page = Listing.Page(after: after, limit: limit) }
+        }
+    }
+
+    /// A stream that the peer has opened.
+    private struct Served: Sendable {
         let request: FrameType
         var isCancelled = false
     }
 
     private let role: ConnectionRole
     /// Streams that we have open towards the peer.
-    private var ours: [StreamID: Open] = [:]
+    private var ours: [StreamID: Asked] = [:]
     /// Streams that the peer has open towards us.
-    private var theirs: [StreamID: Open] = [:]
+    private var theirs: [StreamID: Served] = [:]
     private var nextID: StreamID
     private var lastOpenedByPeer: StreamID = 0
     private var budget = FloodBudget()
@@ -52,7 +66,7 @@ public struct StreamTable: Sendable {
     public mutating func open(_ request: Request) -> StreamID? {
         guard ours.count < Int(allowedByPeer), nextID < StreamID.max - 1 else { return nil }
         defer { nextID += 2 }
-        ours[nextID] = Open(request: request.type)
+        ours[nextID] = Asked(request)
         return nextID
     }
 
@@ -81,8 +95,9 @@ public struct StreamTable: Sendable {
         switch try Message(frame) {
         case .request(let request): return try receive(request, on: stream)
         case .reply(let reply):
-            guard let request = ours[stream]?.request else { return try late(stream, openedByUs: true) }
-            guard reply.answers(request) else { throw unexpected(frame) }
+            guard let asked = ours[stream] else { return try late(stream, openedByUs: true) }
+            guard reply.answers(asked.request) else { throw unexpected(frame) }
+            if let page = asked.page, case .list(let listing) = reply { try listing.check(fits: page) }
             ours[stream] = nil
             return .replied(stream, reply)
         case .progress(let progress):
@@ -123,7 +138,7 @@ public struct StreamTable: Sendable {
         }
         lastOpenedByPeer = stream
         guard !isDraining, theirs.count < Int(allowedToPeer) || Flaw.breaks("STR-14") else { return .refused(stream) }
-        theirs[stream] = Open(request: request.type)
+        theirs[stream] = Served(request: request.type)
         return .opened(stream, request)
     }
 

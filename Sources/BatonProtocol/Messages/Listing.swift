@@ -23,6 +23,14 @@ public struct Listing: Hashable, Sendable {
         public var encodedSize: Int { 25 + name.count }
     }
 
+    /// What a LIST asks for.
+    struct Page: Sendable {
+        /// Only names behind this one; empty: from the start.
+        let after: [UInt8]
+        /// At most so many items.
+        let limit: UInt16
+    }
+
     /// Bytes of items that fit one reply.
     public static let room = Limits.controlPayload - 12
 
@@ -63,6 +71,17 @@ public struct Listing: Hashable, Sendable {
         if name.isEmpty && isAll { return }
         try fields.judge(component: name, "name")
         if let last, !last.lexicographicallyPrecedes(name) { throw fields.malformed("name", "is out of order") }
+    }
+
+    /// - Throws: `malformed` if it brings more than was asked for (OPS-13).
+    func check(fits page: Page) throws(ProtocolViolation) {
+        guard items.count <= Int(page.limit) else {
+            throw ProtocolViolation(.malformed, "\(items.count) entries are listed, \(page.limit) were asked for")
+        }
+        // Names rise, and an empty one is the path itself, which is no directory.
+        if let first = items.first?.name, !first.isEmpty, !page.after.lexicographicallyPrecedes(first) {
+            throw ProtocolViolation(.malformed, "a name is listed that is not behind the one that was asked")
+        }
     }
 
     func write(to buffer: inout ByteBuffer) {

@@ -3,6 +3,7 @@ import BatonProtocol
 import BatonTransfer
 import BatonTransport
 import Logging
+import NIOCore
 
 /// Receives what works leave behind: a PERSIST is a get in which the relay is the receiver (chapter 12).
 struct Keeper: Sendable {
@@ -28,7 +29,8 @@ struct Keeper: Sendable {
                 try await supervision.run { action in
                     job.onCancel(action)
                 } onStall: { error in
-                    job.reply(.error(error.said(by: .relay)))
+                    // For a disk that holds the task back: else the answer comes once the GET has ended (STR-34).
+                    job.session.loop.scheduleTask(in: .seconds(5)) { job.reply(.error(error.said(by: .relay))) }
                 } report: { progress in
                     job.session.send(progress, on: job.stream)
                 } _: { () throws(BatonError) in
@@ -58,7 +60,8 @@ struct Keeper: Sendable {
             let request = Request(
                 .get(options), deadline: job.request.deadline, origin: owner.work, path: path)
             try await TreeReceiver(
-                session: job.session, lane: lane, meter: meter, peerName: "work '\(owner.work)'"
+                session: job.session, lane: lane, meter: meter, peerName: "work '\(owner.work)'",
+                endsWithin: .seconds(3)
             )
             .receive(request, into: incoming.writer)
             // Nothing travels while everything is read once more, and written to the disk.

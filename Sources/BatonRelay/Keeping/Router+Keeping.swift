@@ -41,14 +41,19 @@ extension Router {
     }
 
     /// The live owner has nothing that covers the path: the store may, else the owner's answer stands.
-    func answerInstead(
-        of error: BatonError, _ request: Request, to asker: Session, _ routeKey: RouteKey, _ transfer: Transfer?
-    ) {
+    func answerInstead(of error: BatonError, to asker: Session, _ routeKey: RouteKey, _ route: Route) {
         guard let key = membership.key(of: asker) else { return }
+        let request = route.asked
         let owner = request.origin.map { key.sibling($0) } ?? key
-        // Nothing has been sent on the asker's lane, and the owner has ended its stream: the store may begin it anew.
-        if store.covers(request.path, of: owner.artifactOwner) {
-            transfer?.forget()
+        let isKept = store.covers(request.path, of: owner.artifactOwner)
+        if request.operation == .wait {
+            if isKept, let wait = route.wait, !wait.isNotStored {
+                remove(routeKey)
+                return lookInStore(for: wait, routeKey.stream)
+            }
+        } else if isKept {
+            // Nothing has been sent on the asker's lane, and the owner has ended its stream: the store may begin it anew.
+            route.transfer?.forget()
             remove(routeKey)
             _ = answerFromStore(request, from: asker, routeKey.stream)
             return
@@ -59,7 +64,7 @@ extension Router {
         }
         var error = error
         error.isUncovered = false
-        fail(routeKey, asker, transfer, error)
+        fail(routeKey, asker, route.transfer, error)
     }
 
     // MARK: For jobs
@@ -84,38 +89,53 @@ extension Router {
 
     /// A WAIT for a path of which something is kept, while its work is there: whether anything live covers the path decides.
     func probe(_ wait: HeldRequest, _ stream: StreamID, _ owner: Session) {
+        guard hasRoom(for: wait.request, from: wait.asker, stream, to: owner) else { return }
         var question = wait.request
         question.operation = .exists
+        question.deadline = wait.left
+        let asker = ObjectIdentifier(wait.asker)
+        waitsInDoubt[RouteKey(asker: asker, stream: stream)] = wait
         let opened = owner.assumeIsolated { session in
             session.open(question) { event in
-                self.assumeIsolated { $0.probed(event, wait, stream, owner) }
+                self.assumeIsolated { $0.probed(event, asker, stream, owner) }
             }
         }
-        if opened == nil { passOn(wait, stream, to: owner) }
+        if opened == nil, let wait = settleDoubt(asker, stream) { passOn(wait, stream, to: owner) }
     }
 
-    private func probed(_ event: StreamEvent, _ wait: HeldRequest, _ stream: StreamID, _ owner: Session) {
+    private func probed(_ event: StreamEvent, _ asker: ObjectIdentifier, _ stream: StreamID, _ owner: Session) {
         switch event {
         case .progress, .report: return
-        case .reply(.error(let error)) where error.isUncovered:
-            if answerFromStore(wait.request, from: wait.asker, stream) { return }
         default: break
         }
-        if membership.key(of: wait.asker) != nil { passOn(wait, stream, to: owner) }
+        // Nobody waits any more if it is not in doubt.
+        guard let wait = settleDoubt(asker, stream) else { return }
+        if event.tellsThatTheOwnerGoes || membership.member(of: owner)?.isLeaving != false {
+            return bringAgain(wait, stream, lost: owner)
+        }
+        if case .reply(.error(let error)) = event, error.isUncovered { return lookInStore(for: wait, stream) }
+        passOn(wait, stream, to: owner)
     }
 
-    /// The kept copy has nothing at the path either: it is waited for at the work, or for the work.
-    func waitOn(_ job: Job) {
+    func lookInStore(for wait: HeldRequest, _ stream: StreamID) {
+        waitsInDoubt[RouteKey(asker: ObjectIdentifier(wait.asker), stream: stream)] = wait
+        jobs.add(wait.request, session: wait.asker, stream: stream)
+    }
+
+    /// What is kept of the path has been looked at for a WAIT.
+    ///
+    /// - Parameter source: what has the path; `nil`: it is waited for at the work, or for the work.
+    func lookedInStore(for job: Job, _ source: AnswerSource?) {
         jobs.remove(job)
-        do throws(BatonError) { try job.checkWanted() } catch { return job.reply(.error(error)) }
-        guard let key = membership.key(of: job.session), let origin = job.request.origin else { return }
-        let wait = HeldRequest(job.request, job.session)
-        let work = key.sibling(origin)
-        if let member = membership[work], !member.isLeaving {
-            passOn(wait, job.stream, to: member.session)
-        } else {
-            hold(wait, job.stream, for: work)
-        }
+        guard var wait = settleDoubt(ObjectIdentifier(job.session), job.stream) else { return }
+        if let source { return job.reply(.exists(true, source: source)) }
+        do throws(BatonError) { try job.checkWanted() } catch { return job.reply(.error(error.said(by: .relay))) }
+        wait.isNotStored = true
+        bring(wait, job.stream)
+    }
+
+    private func settleDoubt(_ asker: ObjectIdentifier, _ stream: StreamID) -> HeldRequest? {
+        waitsInDoubt.removeValue(forKey: RouteKey(asker: asker, stream: stream))
     }
 }
 

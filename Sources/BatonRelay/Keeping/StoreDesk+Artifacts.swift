@@ -10,7 +10,9 @@ extension StoreDesk {
     ) throws(BatonError) -> ArtifactsListing {
         let origin = job.request.origin ?? asker.work
         let path = job.request.path
-        guard origin == asker.work || (query.action == .list && !path.isRoot) else {
+        // With a number an empty path is, as always, the root directory (chapter 5).
+        let isAll = path.isRoot && query.generation == 0
+        guard origin == asker.work || (query.action == .list && !isAll) else {
             throw BatonError(
                 .notShared,
                 "what is kept of work '\(origin)' is its own to \(query.action == .list ? "list" : "change")",
@@ -21,10 +23,9 @@ extension StoreDesk {
         switch query.action {
         case .list, .verify:
             let after = query.afterGeneration == 0 ? nil : (path: query.afterPath, generation: query.afterGeneration)
-            let listing = store.list(
-                of: owner, path: path.isRoot ? nil : path, generation: generation, after: after)
+            let listing = store.list(of: owner, path: isAll ? nil : path, generation: generation, after: after)
             // Behind the last one there is nothing; of a path that is named there must be something.
-            if listing.items.isEmpty, !path.isRoot, after == nil {
+            if listing.items.isEmpty, !isAll, after == nil {
                 throw BatonError(.notFound, "nothing of \(Reference(origin: origin, path: path)) is kept", path: path)
             }
             return query.action == .verify ? try verify(listing, job, owner) : listing

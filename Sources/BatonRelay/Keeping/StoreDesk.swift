@@ -18,9 +18,7 @@ struct StoreDesk: Sendable {
             case .persist: job.reply(.persist([try await keeper.keep(job, asker)]))
             case .artifacts(let query): job.reply(.artifacts(try answer(query, job, asker)))
             case .get(let options): try await send(job, options, asker)
-            case .wait:
-                if try exists(job, asker) { return job.reply(.exists(true, source: try source(job, asker))) }
-                await router.waitOn(job)
+            case .wait: await router.lookedInStore(for: job, source(job, asker))
             default: job.reply(try answer(job, asker))
             }
         } catch {
@@ -48,12 +46,10 @@ struct StoreDesk: Sendable {
         }
     }
 
-    private func exists(_ job: Job, _ asker: WorkKey) throws(BatonError) -> Bool {
-        try tree(job, asker).exists(job.request.path)
-    }
-
-    private func source(_ job: Job, _ asker: WorkKey) throws(BatonError) -> AnswerSource {
-        .stored(generation: try tree(job, asker).generation)
+    /// What has the path of a WAIT; `nil` if nothing does, or it cannot be read: it may still come at the work.
+    private func source(_ job: Job, _ asker: WorkKey) -> AnswerSource? {
+        guard let tree = try? tree(job, asker), (try? tree.exists(job.request.path)) == true else { return nil }
+        return .stored(generation: tree.generation)
     }
 
     /// What is kept of the path. It is not removed as long as the value lives.

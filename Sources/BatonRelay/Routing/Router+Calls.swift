@@ -21,11 +21,11 @@ extension Router {
 
     private func passOnCall(_ call: HeldRequest, _ stream: StreamID, to owner: Session) {
         guard case .call(let order) = call.request.operation else { return }
-        let left = (call.until - .now()).nanoseconds / 1_000_000
+        let left = call.left
         guard left > 0 else { return miss(call, stream) }
         guard hasRoom(for: call.request, from: call.asker, stream, to: owner) else { return }
         var request = call.request
-        request.deadline = UInt32(clamping: left)
+        request.deadline = left
         call.asker.prolong(stream, by: .seconds(Int64(order.runSeconds)))
         forward(request, to: owner, from: call.asker, stream, transfer: nil)
     }

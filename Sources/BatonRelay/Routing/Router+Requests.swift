@@ -15,23 +15,17 @@ extension Router {
                 asker, stream, request, .usage, "a request to the relay must name the work whose path it means")
         }
         if case .call(let order) = request.operation { return route(order, request, from: asker, stream, to: origin) }
-        let wait = request.operation == .wait ? HeldRequest(request, asker) : nil
-        let work = key.sibling(origin)
-        let owner = membership[work]
-        if owner?.isLeaving != false {
+        if request.operation == .wait { return bring(HeldRequest(request, asker), stream) }
+        guard let owner = membership[key.sibling(origin)], !owner.isLeaving else {
             if answerFromStore(request, from: asker, stream) { return }
-            if let wait { return hold(wait, stream, for: work) }
-        }
-        guard let owner else {
             return refuse(
                 asker, stream, request, .unreachable,
                 "work '\(origin)' is not connected to the relay, so \(request.reference) is out of reach; start its agent, or try again when it runs"
             )
         }
         guard hasRoom(for: request, from: asker, stream, to: owner.session) else { return }
-        if let wait, store.covers(request.path, of: work.artifactOwner) { return probe(wait, stream, owner.session) }
         guard case .get(var options) = request.operation else {
-            return forward(request, to: owner.session, from: asker, stream, transfer: nil, wait: wait)
+            return forward(request, to: owner.session, from: asker, stream, transfer: nil)
         }
         guard let lane = membership[key]?.lane else {
             return refuse(
@@ -88,11 +82,11 @@ extension Router {
             session.reserve(for: request) { event in
                 // Ended on control: nothing of it comes on the lane any more, also if the asker has gone meanwhile.
                 if case .reply = event { transfer?.forget() }
-                self.assumeIsolated { $0.answer(event, to: asker, routeKey, asked ?? request) }
+                self.assumeIsolated { $0.answer(event, to: asker, routeKey) }
             }
         }
         routes[routeKey] = Route(
-            owner: owner, ownerStream: reserved ?? 0, transfer: transfer, wait: wait,
+            owner: owner, ownerStream: reserved ?? 0, asked: asked ?? request, transfer: transfer, wait: wait,
             caller: request.type == .call ? asker : nil)
         load[RoutePair(asker: routeKey.asker, owner: ObjectIdentifier(owner)), default: 0] += 1
         guard let ownerStream = reserved else {
@@ -111,16 +105,20 @@ extension Router {
         }
     }
 
-    private func answer(_ event: StreamEvent, to asker: Session, _ routeKey: RouteKey, _ request: Request) {
+    private func answer(_ event: StreamEvent, to asker: Session, _ routeKey: RouteKey) {
         guard let route = routes[routeKey] else { return }
+        let request = route.asked
         if let wait = route.wait, event.tellsThatTheOwnerGoes {
-            return holdAgain(wait, routeKey, lost: route.owner)
+            remove(routeKey)
+            return bringAgain(wait, routeKey.stream, lost: route.owner)
         }
         switch event {
         case .progress: break
         case .report(let report): passOn(report, to: asker, routeKey)
-        case .reply(.error(let error)) where error.isUncovered && route.wait == nil:
-            answerInstead(of: error, request, to: asker, routeKey, route.transfer)
+        case .reply(.error(let error)) where error.isUncovered:
+            answerInstead(of: error, to: asker, routeKey, route)
+        case .reply(.error(let error)) where error.code == .cancelled && route.isOverdue:
+            fail(routeKey, asker, route.transfer, route.overdueError)
         case .reply(.error(let error)): fail(routeKey, asker, route.transfer, error)
         case .reply(let reply):
             remove(routeKey)
@@ -135,15 +133,15 @@ extension Router {
         }
     }
 
-    /// The deadline has passed. The owner can say best why; if it says nothing for so long, the asker is told all the same. (A GET
-    /// that has begun is its asker's to end.)
+    /// The deadline has passed. The owner can say best why; if it says nothing for so long, or no more than that it was told to
+    /// stop, the asker is told all the same. (A GET that has begun is its asker's to end.)
     func answerSoon(_ routeKey: RouteKey, to asker: Session) {
         guard let route = routes[routeKey], route.transfer == nil else { return }
+        routes[routeKey]?.isOverdue = true
         loop.scheduleTask(in: .seconds(3)) {
             self.assumeIsolated { router in
                 guard let current = router.routes[routeKey], current.owner === route.owner else { return }
-                let message = "work '\(route.owner.peer.work)' has not answered within the deadline"
-                router.fail(routeKey, asker, nil, BatonError(.deadline, message, saidBy: .relay))
+                router.fail(routeKey, asker, nil, route.overdueError)
             }
         }
     }

@@ -22,6 +22,8 @@ actor Router: LoopActor {
     var budget: WindowBudget
     /// How many routes there are from one session to another.
     var load: [RoutePair: Int] = [:]
+    /// WAIT requests about which the store, or an owner by another request, is asked just now.
+    var waitsInDoubt: [RouteKey: HeldRequest] = [:]
     /// WAIT requests for works that are away.
     var waitingRoom = WaitingRoom<HeldRequest>()
     /// CALL requests for works that are away.
@@ -64,6 +66,8 @@ actor Router: LoopActor {
     struct Route {
         let owner: Session
         let ownerStream: StreamID
+        /// As it came.
+        let asked: Request
         let transfer: Transfer?
         /// What to go on with if the owner goes; only of a WAIT whose deadline has not passed.
         var wait: HeldRequest?
@@ -73,6 +77,20 @@ actor Router: LoopActor {
         var expiry: Scheduled<Void>?
         /// When the owner's next REPORT may be passed on.
         var nextReport = NIODeadline.uptimeNanoseconds(0)
+        /// The deadline has passed, and the owner was told to stop.
+        var isOverdue = false
+
+        /// For an owner that does not say why its answer is late.
+        var overdueError: BatonError {
+            let what =
+                switch asked.operation {
+                case .call: "has not answered the call in the time that it was given"
+                case .wait:
+                    "has not told of \(asked.reference) in the \(asked.deadlineText) in which it was waited for"
+                default: "has not answered about \(asked.reference) within the deadline"
+                }
+            return BatonError(.deadline, "work '\(owner.peer.work)' \(what)", path: asked.path, saidBy: .relay)
+        }
     }
 
     // MARK: Coming in
@@ -94,7 +112,7 @@ actor Router: LoopActor {
             address: greeting.channel.remoteAddress?.description ?? "unknown", software: hello.software)
         let session = Session(
             channel: greeting.channel, role: .acceptor, side: .relay, peer: peer, allowedByPeer: hello.maxStreams,
-            delegate: self)
+            keepalive: hello.keepalive, delegate: self)
         let ticket = try newTicket()
         if let older = membership[key]?.session, !Flaw.breaks("SES-29") {
             logger.notice("a newer session replaces an older one", metadata: metadata(session))
@@ -106,7 +124,7 @@ actor Router: LoopActor {
         membership.enter(session, as: key, ticket: ticket)
         session.welcome(
             Welcome(session: lastEpoch, app: key.app, work: key.work, ticket: ticket, software: software),
-            keepalive: hello.keepalive)
+            keepalive: session.keepalive)
         logger.info("a work has connected", metadata: metadata(session))
         // Once it is the owner of its connection.
         loop.execute {
@@ -132,7 +150,7 @@ actor Router: LoopActor {
         let fresh = try newTicket()
         membership.update(session) { ($0.ticket, $0.lane) = (fresh, nil) }
         session.send(ticket: fresh)
-        return ConnectionMove(to: loops.bulk(for: session.peer.epoch)) { channel in
+        return ConnectionMove(to: loops.bulk(for: session.peer.epoch), keepalive: session.keepalive) { channel in
             Lane(channel: channel, session: session, peerName: "work '\(session.peer.work)'", side: .relay) {
                 lane, error in
                 self.onLoop { $0.lost(lane, of: session, error) }
@@ -173,6 +191,7 @@ actor Router: LoopActor {
     private func leave(_ session: Session) {
         guard let member = membership.leave(session) else { return }
         member.lane?.close()
+        waitsInDoubt = waitsInDoubt.filter { $0.key.asker != ObjectIdentifier(session) }
         waitingRoom.leave(allOf: ObjectIdentifier(session))
         callRoom.leave(allOf: ObjectIdentifier(session))
         for (routeKey, route) in routes where routeKey.asker == ObjectIdentifier(session) {

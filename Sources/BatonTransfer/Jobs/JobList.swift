@@ -44,7 +44,9 @@ package final class JobList: Sendable {
 
     /// The job is done.
     package func remove(_ job: Job) {
-        _ = running.withLock { $0.removeValue(forKey: Key(session: ObjectIdentifier(job.session), stream: job.stream)) }
+        let key = Key(session: ObjectIdentifier(job.session), stream: job.stream)
+        // A WAIT can come to the store a second time.
+        running.withLock { if $0[key] === job { $0[key] = nil } }
         job.end()
     }
 

@@ -61,6 +61,7 @@ package struct Supervision: Sendable {
                     return outcome
                 case .failed(let error):
                     failure = failure ?? error
+                    meter.end(because: error.code)
                     group.cancelAll()
                 }
             }
@@ -87,8 +88,11 @@ package struct Supervision: Sendable {
         _ absence: @Sendable () async -> BatonError?
     ) async -> BatonError {
         var watch = StallWatch()
-        for second in 1...Int(Limits.deadline.upperBound / 1000) {
-            do { try await Task.sleep(for: .seconds(1)) } catch { break }
+        let end = ContinuousClock.now + .milliseconds(deadline)
+        while true {
+            let next = min(ContinuousClock.now + .seconds(1), end)
+            do { try await Task.sleep(until: next) } catch { break }
+            if next == end { break }
             let (sample, note) = meter.tick()
             watch.tick(sample)
             report(
@@ -101,7 +105,6 @@ package struct Supervision: Sendable {
                 return error
             }
             if meter.isOutOfPatience, let error = await absence() { return error }
-            if second >= Int(deadline) / 1000 { break }
         }
         return BatonError(
             .deadline, "the transfer of \(reference) took longer than allowed", path: reference.path)

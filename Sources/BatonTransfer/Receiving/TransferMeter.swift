@@ -8,6 +8,7 @@ package final class TransferMeter: Sendable {
         var note = ""
         var interruption: BatonError?
         var patienceEnd: ContinuousClock.Instant?
+        var end: ErrorCode?
     }
 
     private let state = Mutex(State())
@@ -52,6 +53,14 @@ package final class TransferMeter: Sendable {
     package var isOutOfPatience: Bool {
         state.withLock { $0.sample.isPatient && $0.patienceEnd.map { ContinuousClock.now > $0 } ?? false }
     }
+
+    /// Whoever watches it has given it up, and will cancel its task.
+    package func end(because code: ErrorCode) {
+        state.withLock { $0.end = $0.end ?? code }
+    }
+
+    /// Why it was given up; `nil` if it was not.
+    package var end: ErrorCode? { state.withLock { $0.end } }
 
     package func hear(_ report: HopReport) {
         state.withLock { state in

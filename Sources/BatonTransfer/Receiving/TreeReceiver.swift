@@ -11,12 +11,17 @@ package struct TreeReceiver: Sendable {
     private let meter: TransferMeter
     /// Who is at the other end, for messages.
     private let peerName: String
+    private let endsWithin: Duration?
 
     /// - Parameters:
     ///   - lane: of `session`.
     ///   - peerName: who is at the other end, for messages.
-    package init(session: Session, lane: Lane, meter: TransferMeter, peerName: String) {
+    ///   - endsWithin: how long to wait for the end of a GET that was cancelled; `nil`: not at all.
+    package init(
+        session: Session, lane: Lane, meter: TransferMeter, peerName: String, endsWithin: Duration? = nil
+    ) {
         self.peerName = peerName
+        self.endsWithin = endsWithin
         self.session = session
         self.lane = lane
         self.meter = meter
@@ -68,9 +73,24 @@ package struct TreeReceiver: Sendable {
                 }
             }
         } catch {
-            lane.redirect(stream, .discard)
-            session.cancel(stream, because: error.code)
+            lane.redirect(stream, .awaitEnd(inbox))
+            // A task that is cancelled does not know why; who has cancelled it does.
+            session.cancel(stream, because: error.code == .cancelled ? meter.end ?? .cancelled : error.code)
+            if let endsWithin { await TreeReceiver.awaitEnd(of: inbox, within: endsWithin) }
             throw error
         }
+    }
+
+    private static func awaitEnd(of inbox: Inbox<Frame>, within limit: Duration) async {
+        // A task of its own: the one that runs here may be cancelled already.
+        let rest = Task {
+            do throws(BatonError) { while try await inbox.next() != nil {} } catch {}
+        }
+        let timer = Task {
+            do { try await Task.sleep(for: limit) } catch { return }
+            rest.cancel()
+        }
+        await rest.value
+        timer.cancel()
     }
 }

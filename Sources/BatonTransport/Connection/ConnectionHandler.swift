@@ -48,11 +48,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// - Parameters:
     ///   - kind: `nil` at a relay's door, where HELLO or JOIN may come.
     ///   - greeting: the dialer's first message; `nil` for an acceptor.
+    ///   - keepalive: of the session that a lane joins, in milliseconds; on other connections their greeting tells it.
     ///   - recognize: judges who the peer is as soon as its certificate is known.
     ///   - admit: judges the peer's first frame.
     ///   - onRefusal: told why the connection ended before it had an owner.
     init(
-        kind: ConnectionKind?, greeting: Message?, recognize: @escaping Recognize = { _ throws(ProtocolViolation) in },
+        kind: ConnectionKind?, greeting: Message?, keepalive: UInt32 = Limits.defaultKeepalive,
+        recognize: @escaping Recognize = { _ throws(ProtocolViolation) in },
         admit: @escaping Admit, onRefusal: @escaping @Sendable (BatonError) -> Void
     ) {
         self.kind = kind
@@ -63,10 +65,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
         state = .greeting(admit)
         decoder = FrameDecoder(connection: kind)
         machine = ConnectionMachine(kind: kind, role: role)
+        machine.setKeepalive(keepalive)
     }
 
     /// For a lane that was greeted on another event loop.
-    init(greetedLane owner: any ConnectionOwner) {
+    ///
+    /// - Parameter keepalive: of its session, in milliseconds.
+    init(greetedLane owner: any ConnectionOwner, keepalive: UInt32) {
         kind = .lane
         role = .acceptor
         greeting = nil
@@ -76,6 +81,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         decoder = FrameDecoder(connection: .lane)
         decoder.isGreeted = true
         machine = ConnectionMachine(kind: .lane, role: .acceptor, isGreeted: true)
+        machine.setKeepalive(keepalive)
     }
 
     // MARK: Life

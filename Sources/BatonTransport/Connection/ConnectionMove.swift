@@ -9,16 +9,19 @@ import Synchronization
 /// where it stood. So bulk data never shares a loop with control, though both come in by one door.
 public struct ConnectionMove: Sendable {
     public let loop: any EventLoop
+    /// Of the session that the lane joins, in milliseconds.
+    public let keepalive: UInt32
     /// Makes the lane, on the new loop.
     public let makeLane: @Sendable (any Channel) -> Lane
     /// The lane is ready on its new loop, or it was lost on the way.
     public let onDone: @Sendable (Result<Lane, BatonError>) -> Void
 
     public init(
-        to loop: any EventLoop, makeLane: @escaping @Sendable (any Channel) -> Lane,
+        to loop: any EventLoop, keepalive: UInt32, makeLane: @escaping @Sendable (any Channel) -> Lane,
         onDone: @escaping @Sendable (Result<Lane, BatonError>) -> Void
     ) {
         self.loop = loop
+        self.keepalive = keepalive
         self.makeLane = makeLane
         self.onDone = onDone
     }
@@ -52,7 +55,8 @@ public struct ConnectionMove: Sendable {
                     guard let connection = parcel.take() else { throw ChannelError.alreadyClosed }
                     let lane = makeLane(channel)
                     try channel.pipeline.syncOperations.addHandler(TLSHandler(connection: connection))
-                    try channel.pipeline.syncOperations.addHandler(ConnectionHandler(greetedLane: lane))
+                    try channel.pipeline.syncOperations.addHandler(
+                        ConnectionHandler(greetedLane: lane, keepalive: keepalive))
                     made.succeed(lane)
                 }
             }

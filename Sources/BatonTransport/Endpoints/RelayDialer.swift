@@ -68,8 +68,7 @@ public struct RelayDialer: Sendable {
                     software: welcome.software)
                 let session = Session(
                     channel: greeting.channel, role: .dialer, side: .owner, peer: peer,
-                    allowedByPeer: welcome.maxStreams,
-                    delegate: delegate)
+                    allowedByPeer: welcome.maxStreams, keepalive: welcome.keepalive, delegate: delegate)
                 delegate.session(session, beganWith: welcome.ticket)
                 opened.succeed(session)
                 return .owned(session)
@@ -90,7 +89,7 @@ public struct RelayDialer: Sendable {
     ) async throws(BatonError) -> Lane {
         let opened = loop.makePromise(of: Lane.self)
         let handler: @Sendable () -> ConnectionHandler = {
-            ConnectionHandler(kind: .lane, greeting: .join(Join(ticket: ticket))) {
+            ConnectionHandler(kind: .lane, greeting: .join(Join(ticket: ticket)), keepalive: session.keepalive) {
                 greeting throws(ProtocolViolation) in
                 guard case .joined = greeting.message else {
                     throw ProtocolViolation(.helloExpected, "the relay did not join the lane")

@@ -11,12 +11,14 @@ public enum Inflow: Sendable {
     /// Only the last one to another lane: the stream was cancelled, its end is still awaited.
     case endOnly(to: Lane, as: StreamID)
     case discard
+    /// Nowhere, but the task that waits is told of the end: the stream was cancelled.
+    case awaitEnd(Inbox<Frame>)
 
     /// The stream was cancelled.
     fileprivate var isUnwanted: Bool {
         switch self {
         case .deliver, .forward: false
-        case .endOnly, .discard: true
+        case .endOnly, .discard, .awaitEnd: true
         }
     }
 }
@@ -137,6 +139,8 @@ public actor Lane: LoopActor {
             }
             guard let (inflow, batch) = taken else { continue }
             let isEnd = batch.last?.isTerminal == true
+            // First, so that whoever is told of the end cannot cancel the stream after it.
+            if isEnd { session.settle(stream) }
             switch inflow {
             case .deliver(let inbox):
                 inbox.push(batch)
@@ -146,8 +150,8 @@ public actor Lane: LoopActor {
                 lane.enqueue(batch, as: other)
             case .endOnly(let lane, let other): if isEnd { lane.enqueue(batch.suffix(1), as: other) }
             case .discard: break
+            case .awaitEnd(let inbox): if isEnd { inbox.finish() }
             }
-            if isEnd { session.settle(stream) }
         }
         touched.removeAll(keepingCapacity: true)
     }
@@ -298,7 +302,7 @@ public actor Lane: LoopActor {
         for (stream, entry) in orphans {
             session.giveUp(stream, isCancelled: entry.inflow.isUnwanted)
             switch entry.inflow {
-            case .deliver(let inbox): inbox.finish(lost)
+            case .deliver(let inbox), .awaitEnd(let inbox): inbox.finish(lost)
             case .forward(let lane, let other), .endOnly(let lane, let other): lane.end(other, with: lost)
             case .discard: break
             }

@@ -8,6 +8,8 @@ public actor Session: LoopActor {
     public nonisolated let loop: any EventLoop
     public nonisolated let channel: any Channel
     public nonisolated let peer: SessionPeer
+    /// What WELCOME settles for both sides and all lanes, in milliseconds.
+    public nonisolated let keepalive: UInt32
     /// Who speaks when this side finds an error.
     private nonisolated let side: BatonError.Source
     private nonisolated let delegate: any SessionDelegate
@@ -22,19 +24,23 @@ public actor Session: LoopActor {
     public private(set) var isOver = false
     /// Set while the session drains.
     private var drainDeadline: NIODeadline?
+    /// The peer has said GOAWAY: it takes no stream of ours any more (SES-24).
+    private var isPeerLeaving = false
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
     /// - Parameters:
     ///   - side: who speaks when this side finds an error.
     ///   - allowedByPeer: streams that the peer lets this side have open at once.
+    ///   - keepalive: of WELCOME, or what is proposed for it, in milliseconds; cut to what the protocol allows.
     public init(
         channel: any Channel, role: ConnectionRole, side: BatonError.Source, peer: SessionPeer, allowedByPeer: UInt16,
-        delegate: any SessionDelegate
+        keepalive: UInt32 = Limits.defaultKeepalive, delegate: any SessionDelegate
     ) {
         loop = channel.eventLoop
         self.channel = channel
         self.peer = peer
+        self.keepalive = keepalive.clamped(to: Limits.keepalive)
         self.side = side
         self.delegate = delegate
         streams = StreamTable(role: role, allowedToPeer: Limits.defaultStreams)
@@ -46,9 +52,9 @@ public actor Session: LoopActor {
     /// Takes an id for a new stream. ``start(_:with:)`` must follow before anything else happens on the loop: ids are to be used in
     /// the order in which they are given out.
     ///
-    /// - Returns: `nil` if the peer takes no more streams now, or the session is over or drains.
+    /// - Returns: `nil` if the peer takes no more streams now, or the session is over or either side drains.
     public func reserve(for request: Request, onEvent: @escaping @Sendable (StreamEvent) -> Void) -> StreamID? {
-        guard !isOver, drainDeadline == nil, let stream = streams.open(request) else { return nil }
+        guard !isOver, drainDeadline == nil, !isPeerLeaving, let stream = streams.open(request) else { return nil }
         handlers[stream] = onEvent
         return stream
     }
@@ -280,6 +286,7 @@ extension Session: ConnectionOwner {
     }
 
     public nonisolated func goAway(_ goAway: GoAway) {
+        assumeIsolated { $0.isPeerLeaving = true }
         delegate.session(self, received: goAway)
     }
 

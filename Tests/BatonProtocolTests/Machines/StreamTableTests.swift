@@ -75,6 +75,30 @@ struct StreamTableTests {
         }
     }
 
+    private func list(_ names: [String], asked after: String, limit: UInt16) throws -> StreamTable.Event {
+        var table = table(.dialer)
+        _ = table.open(Request(.list(after: Array(after.utf8), limit: limit), deadline: 1000))
+        let items = names.map {
+            Listing.Item(
+                kind: .file, mode: 0, size: 0, modified: Timestamp(seconds: 0, nanoseconds: 0), name: Array($0.utf8))
+        }
+        return try table.receive(Frame(.reply(.list(Listing(items: items, more: false))), stream: 1))
+    }
+
+    @Test("A listing brings as many names as were asked for, all behind the one that was named")
+    func listing() throws {
+        for (names, after) in [(["b", "c"], "a"), (["b"], ""), (["ab"], "a"), ([], "z"), ([""], "a")] {
+            #expect(try list(names, asked: after, limit: 2) != .late)
+        }
+    }
+
+    @Test("A listing with more entries than were asked for, or names that are not behind, is malformed")
+    func listingBeyond() {
+        expectViolation(.malformed) { try list(["b", "c", "d"], asked: "", limit: 2) }
+        expectViolation(.malformed) { try list(["b"], asked: "b", limit: 2) }
+        expectViolation(.malformed) { try list(["a", "c"], asked: "b", limit: 2) }
+    }
+
     @Test("A reply to what was never asked is a bad stream", arguments: [1, 2, 3] as [StreamID])
     func neverAsked(_ stream: StreamID) {
         var table = table(.dialer)
