@@ -35,7 +35,9 @@ indirect enum Value {
         if members.count == 2, case .string(let text)? = members["text"], case .number(let times)? = members["times"],
             (0...longest / Int128(max(1, text.utf8.count))).contains(times)
         {
-            return .bytes(Array(repeatElement(Array(text.utf8), count: Int(times)).joined()))
+            let unit = Array(text.utf8)
+            if unit.count == 1 { return .bytes([UInt8](repeating: unit[0], count: Int(times))) }
+            return .bytes((0..<Int(times)).reduce(into: []) { bytes, _ in bytes += unit })
         }
         if members.count == 1, case .array(let sum)? = members["plus"], sum.count == 2, case .string(let name) = sum[0],
             name.hasPrefix("$"), case .number(let number) = sum[1]
