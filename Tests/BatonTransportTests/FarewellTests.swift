@@ -11,7 +11,7 @@ struct FarewellTests {
     /// A lane in the middle of a network that takes nothing yet.
     private func lane() throws -> (channel: EmbeddedChannel, network: SlowNetwork) {
         let network = SlowNetwork()
-        let handler = ConnectionHandler(greetedLane: Nobody())
+        let handler = ConnectionHandler(greetedLane: Nobody(), keepalive: Limits.defaultKeepalive)
         let channel = EmbeddedChannel(handlers: [network, handler])
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         return (channel, network)
