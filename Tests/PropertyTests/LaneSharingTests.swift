@@ -114,7 +114,7 @@ struct LaneSharingTests {
                     run.note("stream \(id) is ended")
                     lastNumber += 1
                     scheduler.end(id, with: burst(lastNumber, 40, isTerminal: true))
-                    streams[id]?.queue = stream.isEnding ? stream.queue.suffix(1) : [(lastNumber, 40)]
+                    if !stream.isEnding || stream.queue.count > 1 { streams[id]?.queue = [(lastNumber, 40)] }
                     streams[id]?.isEnding = true
                 default: for _ in 0..<run.number(1...20) { _ = try sendNext() }
                 }

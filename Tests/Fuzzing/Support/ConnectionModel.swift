@@ -5,7 +5,7 @@ struct ConnectionModel {
     private let role: ConnectionRole
     private let greetings: [FrameType]
     private(set) var isGreeted: Bool
-    private var interval = 5
+    private var keepalive = 5000
     private var pings = 0
     private var (silent, idle) = (0, 0)
 
@@ -56,14 +56,14 @@ struct ConnectionModel {
         try expect(isFitting, "\(violation) for \(frame.type), isGreeted \(isGreeted), \(pings) pings")
     }
 
-    mutating func settle(keepalive: UInt32) { interval = Int(min(max(keepalive, 1000), 60_000)) / 1000 }
+    mutating func settle(keepalive: UInt32) { self.keepalive = Int(min(max(keepalive, 1000), 60_000)) }
 
     mutating func judge(_ action: ConnectionMachine.TickAction, received: Bool, sent: Bool) throws(Finding) {
         pings = 0
         silent = received ? 0 : silent + 1
         idle = sent ? 0 : idle + 1
         let expected: ConnectionMachine.TickAction =
-            silent >= 3 * interval ? .dead : isGreeted && idle >= interval ? .ping : .none
+            1000 * silent >= 3 * keepalive ? .dead : isGreeted && idle >= keepalive / 1000 ? .ping : .none
         try expect(action == expected, "after \(silent) silent and \(idle) idle seconds: \(action)")
         if action == .ping { idle = 0 }
     }

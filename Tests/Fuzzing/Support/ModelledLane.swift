@@ -53,8 +53,7 @@ struct ModelledLane {
         case 6:
             let burst = burst(payload: 1, isTerminal: true)
             scheduler.end(id, with: burst.0)
-            streams[id]?.drop()
-            if streams[id]?.queue.isEmpty == true { streams[id]?.queue.append(burst.1) }
+            if streams[id]?.queue.first?.isTerminal != true { streams[id]?.queue = [burst.1] }
         default: for stream in scheduler.tick(stalledFor: 2) { try expect(streams[stream] != nil, "\(stream) stalls") }
         }
         try judge()

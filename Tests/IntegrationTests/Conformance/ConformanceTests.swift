@@ -1,25 +1,8 @@
 import Foundation
 import Testing
 
-/// `make conformance`, file by file, so that it shows which one has failed, and several go on at a time.
-@Suite("Our programs keep to the cases and vectors of the protocol", .timeLimit(.minutes(15)))
+@Suite("baton-conformance says what fails, and what cannot be a case", .timeLimit(.minutes(15)))
 struct ConformanceTests {
-    @Test("The relay does", arguments: CaseFile.all("relay-", and: "hostile/"))
-    func relay(_ file: CaseFile) async throws {
-        let output = try await file.run(
-            [],
-            against: [Program.ours("baton-relay"), "--listen", "{address}", "--certs", "{certs}", "--store", "{store}"])
-        #expect(output.status == 0, "\(output.failures)")
-    }
-
-    @Test("The agent does", arguments: CaseFile.all("agent-", and: "hostile/"))
-    func agent(_ file: CaseFile) async throws {
-        let output = try await file.run(
-            ["--agent"],
-            against: [Program.ours("baton-agent"), "--relay", "{relay}", "--certs", "{certs}", "--root", "{root}"])
-        #expect(output.status == 0, "\(output.failures)")
-    }
-
     @Test(
         "A case that demands what no relay does fails, and names its rule, what was sent, what was expected and what came"
     )
@@ -65,22 +48,13 @@ struct ConformanceTests {
     }
 }
 
-/// One file of cases, or all vectors.
+/// One file of cases, or those of one rule.
 struct CaseFile: Sendable, CustomTestStringConvertible {
     let name: String
     var testDescription: String { name }
 
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "../../../Protocol").standardizedFileURL.path
-
-    static func all(_ prefix: String, and other: String) -> [CaseFile] {
-        let names = ["conformance", "hostile"].flatMap { directory in
-            ((try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(directory)")) ?? [])
-                .map { "\(directory)/\($0)" }
-        }
-        let own = names.filter { $0.hasSuffix(".json") && ($0.contains("/" + prefix) || $0.hasPrefix(other)) }
-        return (own.sorted() + ["vectors/"]).map { CaseFile(name: $0) }
-    }
 
     /// Only a few are run at a time: the machine may be small.
     func run(_ options: [String], against command: [String]) async throws -> Program.Output {
@@ -109,8 +83,11 @@ extension Program.Output {
 }
 
 /// Certificates of all peers, good ones and wrong ones, made once in a run of the tests.
-private enum ConformanceCertificates {
-    static func shared() async throws -> String { try await made.value }
+private struct ConformanceCertificates {
+    /// They go when this goes.
+    private let folder: TemporaryFolder
+
+    static func shared() async throws -> String { try await made.value.folder.path }
 
     private static let made = Task {
         let folder = try TemporaryFolder()
@@ -118,6 +95,6 @@ private enum ConformanceCertificates {
         let script = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "../../../Scripts/conformance-certificates").standardizedFileURL.path
         try await shell("'\(script)' .", in: folder.path)
-        return folder.path
+        return ConformanceCertificates(folder: folder)
     }
 }

@@ -37,6 +37,8 @@ struct FlawTests {
         _ output: Program.Output, of rule: String, sourceLocation: SourceLocation = #_sourceLocation
     ) {
         #expect(output.status == 1, "\(output)", sourceLocation: sourceLocation)
+        // The program did start, and kept to what it was asked before it broke the rule.
+        #expect(!output.stdout.contains("before the first step"), "\(output)", sourceLocation: sourceLocation)
         let named = output.stdout.split(separator: "\n").contains { line in
             line.hasPrefix("  rules ") && line.split(separator: " ").contains { $0 == rule }
         }
