@@ -7,6 +7,8 @@ struct Case {
     let tested: Tested
     let file: String
     let needsProcess: Bool
+    /// Root may do what it is about.
+    let needsUser: Bool
     let start: [String]?
     let within: Duration
     let beside: Beside?
@@ -31,8 +33,11 @@ struct Case {
             }
             self.tested = tested
             let needs = try keys.strings("needs") ?? []
-            guard needs.allSatisfy({ $0 == "process" }) else { throw CaseError("\"needs\" knows process only") }
-            needsProcess = !needs.isEmpty
+            guard needs.allSatisfy(["process", "user"].contains) else {
+                throw CaseError("\"needs\" knows process, user")
+            }
+            needsProcess = needs.contains("process")
+            needsUser = needs.contains("user")
             start = try keys.strings("start")
             within = try keys.milliseconds("within_ms") ?? .seconds(30)
             beside = try keys.object("beside").map { members in
@@ -64,6 +69,7 @@ struct Case {
         self.file = file
         self.layouts = layouts
         needsProcess = false
+        needsUser = false
         start = nil
         within = .seconds(30)
         beside = nil

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Runs cases, one after another.
 final class CaseRunner {
     private let layouts: Layouts
@@ -17,6 +19,9 @@ final class CaseRunner {
     func run(_ tested: Case) throws -> Outcome {
         guard !tested.needsProcess || counterpart.hasProcess else {
             return Outcome(tested: tested, verdict: .notRun("it needs a process"), duration: .zero)
+        }
+        guard !tested.needsUser || geteuid() != 0 else {
+            return Outcome(tested: tested, verdict: .notRun("it needs a user other than root"), duration: .zero)
         }
         let begin = ContinuousClock.now
         var latencies: Latencies?
@@ -103,8 +108,8 @@ struct AfterCase {
         guard let program = world.counterpart.program, !world.hasSeenExit else { return nil }
         if program.signalled != nil { return nil }
         // It was told not to come back, or has never had a session with this relay: it may have given up, but not crashed.
-        let forbidden = world.all.contains { $0.forbidsReturn }
-        let hasBegun = world.all.contains { $0.isAcceptor && $0.hasBegun }
+        let forbidden = world.all.contains { $0.ledger.forbidsReturn }
+        let hasBegun = world.all.contains { $0.isAcceptor && $0.ledger.hasBegun }
         let hasCrashed = program.exitStatus ?? 0 >= 128
         if forbidden, !hasCrashed { return nil }
         if !hasBegun, program.hasEnded != nil, !hasCrashed { return nil }
@@ -112,8 +117,8 @@ struct AfterCase {
             if let (name, session) = world.connections.first(where: { $0.value.isSession }) {
                 session.isDeaf = false
                 session.isMute = false
-                let next = session.highestStream &+ 2
-                guard next > session.highestStream, next - next % 2 != 0 else {
+                let next = session.ledger.highestStream &+ 2
+                guard next > session.ledger.highestStream, next - next % 2 != 0 else {
                     return try world.ping(session, within: .seconds(10))
                 }
                 return try echo(on: name, stream: next - next % 2, of: .agent)
@@ -169,7 +174,7 @@ struct AfterCase {
 extension Connection {
     /// Of an agent, open in both directions.
     fileprivate var isSession: Bool {
-        isAcceptor && kind == .control && isEstablished && isOpen && !hasFinished && !isLeaving
+        isAcceptor && kind == .control && ledger.isEstablished && isOpen && !hasFinished && !ledger.isLeaving
     }
 }
 

@@ -149,7 +149,7 @@ final class Counterpart {
         while let descriptor = Sockets.accept(listener) {
             let context = try world.context(.acceptor, work: credentials.work, proposal: credentials.proposal)
             let link = try Link(descriptor, context, host: nil)
-            let connection = Connection("arrival", link, isAcceptor: true, isConnecting: false, world.layouts)
+            let connection = Connection("arrival", link, isAcceptor: true, isConnecting: false, .frames, world.layouts)
             world.hold(connection)
             world.arrivals.append(connection)
         }

@@ -42,7 +42,7 @@ struct CarryStep: Step {
             let writer = LaneWriter(
                 try world.connection(spec.from), control,
                 stream: try spec.stream.number(world.bindings, as: UInt32.self), world.layouts)
-            guard control.granted[writer.stream] != nil else {
+            guard control.ledger.granted[writer.stream] != nil else {
                 throw StepFailure(
                     expected: "a GET that has come on stream \(writer.stream)", came: "none", connection: spec.control)
             }
@@ -122,8 +122,8 @@ final class CarriedTransfer {
     func proceed() throws {
         guard !isOver else { return }
         try lookForEnds()
-        let granted = writer.control.granted[writer.stream] ?? 0
-        let window = writer.control.window
+        let granted = writer.control.ledger.granted[writer.stream] ?? 0
+        let window = writer.control.ledger.window
         if granted > received.addingReportingOverflow(window).partialValue {
             let since = excess ?? .now
             excess = since
@@ -174,7 +174,7 @@ final class CarriedTransfer {
             isOver = true
             return
         }
-        let limit = opener.granting[receiving] ?? 0
+        let limit = opener.ledger.granting[receiving] ?? 0
         guard received <= limit else {
             throw StepFailure(
                 expected: "CRD-1: at most \(limit) bytes", came: "\(received)", connection: receiver.name)

@@ -26,8 +26,7 @@ struct CrowdStep: Step {
         for index in 0..<count {
             guard let link = try link(world) else { continue }
             let connection = Connection(
-                "crowd \(index)", link, isAcceptor: false, isConnecting: what != .local, world.layouts)
-            connection.isHeld = true
+                "crowd \(index)", link, isAcceptor: false, isConnecting: what != .local, .crowd, world.layouts)
             switch what {
             case .hello: connection.queue(hello)
             case .dribble: world.drips.append(Drip(connection: connection, bytes: hello))

@@ -38,7 +38,7 @@ struct GiveStep: Step {
         let control = try world.connection(control)
         let lane = try world.connection(lane)
         let giver = LaneWriter(lane, control, stream: try stream.number(world.bindings, as: UInt32.self), world.layouts)
-        guard control.granted[giver.stream] != nil else {
+        guard control.ledger.granted[giver.stream] != nil else {
             throw StepFailure(
                 expected: "a GET that has come on stream \(giver.stream)", came: "none", connection: control.name)
         }
@@ -119,11 +119,11 @@ struct LaneWriter {
         self.layouts = layouts
     }
 
-    var sent: UInt64 { lane.tallies[stream]?.payload ?? 0 }
+    var sent: UInt64 { lane.ledger.sent[stream]?.payload ?? 0 }
 
     func hasCredit(for frame: [UInt8]) -> Bool {
         let (after, overflows) = sent.addingReportingOverflow(UInt64(frame.count - Frame.headerSize))
-        return !overflows && after <= control.granted[stream] ?? 0
+        return !overflows && after <= control.ledger.granted[stream] ?? 0
     }
 
     func entry(kind: String, size: Int, path: String, isLast: Bool) throws -> [UInt8] {
@@ -155,7 +155,7 @@ struct LaneWriter {
 
     /// With the counts of what was sent.
     func end() throws -> [UInt8] {
-        let tally = lane.tallies[stream] ?? Connection.Tally()
+        let tally = lane.ledger.sent[stream] ?? Tally()
         return try FrameSpec(
             "END", stream: stream,
             [
@@ -167,7 +167,7 @@ struct LaneWriter {
 
     func state(_ world: World) -> String {
         let ends = [lane, control].compactMap { connection in connection.end.map { "\(connection.name) \($0)" } }
-        let limit = control.granted[stream] ?? 0
+        let limit = control.ledger.granted[stream] ?? 0
         let frames = control.inbox.filter { $0.stream == stream }
         return (["\(sent) bytes sent, the limit is \(limit)"] + ends + frames.suffix(2).map { world.text($0) })
             .joined(separator: "; ")

@@ -74,7 +74,7 @@ struct Opening {
         guard let work = isPlain ? "" : work else { throw CaseError("\"work\" is missing") }
         let context = isPlain ? nil : try world.context(.dialer, work: work, proposal: proposal)
         let link = try Link(try Sockets.dial(address), context, host: address.host)
-        return Connection(name, link, isAcceptor: false, isConnecting: true, world.layouts)
+        return Connection(name, link, isAcceptor: false, isConnecting: true, isPlain ? .bytes : .frames, world.layouts)
     }
 
     private func dialLocal(_ name: String, in world: World) throws -> Connection {
@@ -91,8 +91,8 @@ struct Opening {
                 came: "none at \(counterpart.socket); \(counterpart.program?.lastWords ?? "")")
         }
         let connection = Connection(
-            name, try Link(descriptor, nil, host: nil), isAcceptor: false, isConnecting: false, world.layouts)
-        connection.kind = .local
+            name, try Link(descriptor, nil, host: nil), isAcceptor: false, isConnecting: false, .localFrames,
+            world.layouts)
         return connection
     }
 

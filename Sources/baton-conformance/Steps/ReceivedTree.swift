@@ -50,7 +50,7 @@ struct ReceivedTree {
         count = 1
     }
 
-    mutating func receive(_ frame: Frame, _ tally: Connection.Tally) throws {
+    mutating func receive(_ frame: Frame, _ tally: Tally) throws {
         guard let message = layouts.message(frame.type),
             let fields = PayloadDecoder.decode(frame.payload, as: message)
         else { throw Broken(rule: "FRM-12", what: "the payload does not fit") }
@@ -192,7 +192,7 @@ struct ReceivedTree {
         announced = []
     }
 
-    private mutating func end(_ fields: [String: FieldValue], _ tally: Connection.Tally) throws {
+    private mutating func end(_ fields: [String: FieldValue], _ tally: Tally) throws {
         guard !nodes.isEmpty, open == nil else { throw Broken(rule: "TRE-14", what: "END before its time") }
         guard number(fields, "entries") == Int128(tally.entries), number(fields, "bytes") == Int128(tally.bytes),
             number(fields, "skipped") == Int128(tally.skipped)

@@ -71,13 +71,13 @@ struct LaneStep: Step {
         if world.counterpart.side == .relay {
             let opening = opening.work == nil ? opening.with(work: control.opening?.work) : opening
             let lane = try opening.open(name, in: world)
-            lane.adopt(control)
-            let seen = control.ticketsSeen
+            lane.ledger.adopt(control.ledger)
+            let seen = control.ledger.tickets
             let frame = try FrameSpec(
-                "JOIN", ["version": .number(1), "ticket": ticket ?? .bytes(control.newestTicket)], world.layouts)
+                "JOIN", ["version": .number(1), "ticket": ticket ?? .bytes(control.ledger.newestTicket)], world.layouts)
             lane.send(frame: try frame.encode(world.bindings))
             _ = try Awaiting(lane, in: world).next(joined, within: .seconds(5))
-            guard try world.wait(atMost: .seconds(5), for: { control.ticketsSeen > seen }) else {
+            guard try world.wait(atMost: .seconds(5), for: { control.ledger.tickets > seen }) else {
                 throw StepFailure(expected: "TICKET on \(session)", came: "none within 5 s", connection: session)
             }
             if let index = control.inbox.lastIndex(where: { $0.type == world.layouts.types.ticket }) {
@@ -106,15 +106,16 @@ struct LanePromise {
         try world.add(lane)
         let frame = lane.inbox.removeFirst()
         let said = world.layouts.message(frame.type).flatMap { PayloadDecoder.decode(frame.payload, as: $0) }
-        guard said?["ticket"] == .bytes(control.newestTicket), said?["version"] == .number(1) else {
+        guard said?["ticket"] == .bytes(control.ledger.newestTicket), said?["version"] == .number(1) else {
             throw StepFailure(
                 expected: "JOIN with version 1 and the newest ticket of \(control.name)", came: world.text(frame),
                 connection: name)
         }
-        lane.adopt(control)
+        lane.ledger.adopt(control.ledger)
         lane.send(
-            frame: try FrameSpec("JOINED", ["lane": .number(control.lanes)], world.layouts).encode(world.bindings))
-        control.lanes = (control.lanes + 1) % 8
+            frame: try FrameSpec("JOINED", ["lane": .number(control.ledger.lanes)], world.layouts).encode(
+                world.bindings))
+        control.ledger.lanes = (control.ledger.lanes + 1) % 8
         let next = try FrameSpec("TICKET", ["ticket": ticket ?? .bytes(randomBytes(32))], world.layouts)
         control.send(frame: try next.encode(world.bindings))
     }

@@ -34,9 +34,9 @@ struct TakeStep: Step {
     func run(in world: World) throws {
         let control = try world.connection(control)
         let stream = try stream.number(world.bindings, as: UInt32.self)
-        if control.granting[stream] == nil {
+        if control.ledger.granting[stream] == nil {
             guard let credit else { throw CaseError("no GET was sent on stream \(stream), and \"credit\" is missing") }
-            control.granting[stream] = try credit.number(world.bindings, as: UInt64.self)
+            control.ledger.granting[stream] = try credit.number(world.bindings, as: UInt64.self)
         }
         let lane = try world.connection(lane)
         lane.isWanted = true
@@ -106,7 +106,7 @@ struct Taking {
     /// Lane payload.
     private(set) var consumed: UInt64
     private var sinceGrant: UInt64 = 0
-    private var tally: Connection.Tally
+    private var tally: Tally
     private var lastFrame: Frame?
 
     var last: String { lastFrame.map { world.text($0) } ?? "nothing" }
@@ -121,14 +121,11 @@ struct Taking {
         self.world = world
         tree = ReceivedTree(world.layouts, hasTop: hasTop)
         // What earlier steps have taken counts; what is still in the inbox comes.
-        var waiting = Connection.Tally()
+        var waiting = Tally()
         for frame in lane.inbox where frame.stream == stream {
             waiting.count(frame.type, payload: frame.payload.count, world.layouts.types)
         }
-        let all = lane.receivedTallies[stream] ?? Connection.Tally()
-        tally = Connection.Tally(
-            payload: all.payload - waiting.payload, entries: all.entries - waiting.entries,
-            bytes: all.bytes - waiting.bytes, skipped: all.skipped - waiting.skipped)
+        tally = (lane.ledger.received[stream] ?? Tally()).without(waiting)
         consumed = tally.payload
     }
 
@@ -161,7 +158,7 @@ struct Taking {
             outcome = .failed(world.layouts.code(frame) ?? 0, world.text(frame))
             return
         }
-        let limit = control.granting[stream] ?? 0
+        let limit = control.ledger.granting[stream] ?? 0
         if frame.type != types.end, consumed > limit {
             throw ReceivedTree.Broken(rule: "CRD-1", what: "\(consumed) bytes with the limit \(limit)")
         }
