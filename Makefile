@@ -57,7 +57,7 @@ example-many: release ## The same as a relay, two works and a flow: processes wi
 
 test: build ## Run all tests
 	@Scripts/require run test
-	$(SWIFT) test --skip-build
+	@Scripts/test
 
 conformance: build ## Check relay and agent against the cases and vectors of the protocol (FILTER=rule, case or file)
 	@Scripts/require run
@@ -71,6 +71,7 @@ soak: build ## Kill processes at random moments and rewrite sources for long (MO
 sanitize: ## Run the tests with the thread and the address sanitizer in them and in the programs (SANITIZE=thread, FILTER=)
 	@Scripts/require build run
 	@for sanitizer in $(SANITIZE); do Scripts/sanitize $$sanitizer '$(FILTER)' || exit; done
+
 fuzz: ## Fuzz what takes bytes from outside, guided by coverage, under the address sanitizer (SECONDS=, TARGET=)
 	@Scripts/require build fuzz
 	@Scripts/fuzz run --seconds $(SECONDS) $(TARGET)
