@@ -142,7 +142,9 @@ struct VectorCases {
                 return session("control") + [step(["local": "l"]), step(["lane": "a1", "of": "a"])]
                     + [request("l", "FETCH", 1, fields), expect, send]
             }
-            return session("control") + [step(["local": "l"]), request("l", asked, 1, fields), expect, send]
+            // What is to be kept is got by lane, for which an agent may see first.
+            let lane = asked == "PERSIST" ? [step(["lane": "a1", "of": "a"])] : []
+            return session("control") + [step(["local": "l"])] + lane + [request("l", asked, 1, fields), expect, send]
         }
     }
 

@@ -18,8 +18,9 @@ distributed actor Clerk: Work {
     distributed func repeated(_ text: String, _ count: Int) -> String { String(repeating: text, count: count) }
     distributed func isEmpty(_ text: String) -> Bool { text.isEmpty }
 
-    /// Until it is cancelled.
-    distributed func wait() async throws {
+    /// Until it is cancelled; notes that it has begun.
+    distributed func wait(_ mark: UUID = UUID()) async throws {
+        begun.withLock { _ = $0.insert(mark) }
         do { try await Task.sleep(for: .seconds(3600)) } catch {
             calls += 1
             throw error
@@ -38,6 +39,9 @@ distributed actor Clerk: Work {
     /// Calls another work.
     distributed func ask(_ other: Clerk, for values: Values) async throws -> Values { try await other.echo(values) }
 }
+
+/// The waits that have begun: all works of a test are in this process.
+private let begun = Mutex<Set<UUID>>([])
 
 struct Plain: Error {}
 
@@ -90,9 +94,10 @@ struct CallTests {
 
     @Test func `cancelling the task cancels the call, and the work goes on with the next one`() async throws {
         try await play(Clerk.self, Clerk.self) { clerk, _ in
+            let mark = UUID()
             let error = await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await clerk.wait() }
-                try? await Task.sleep(for: .milliseconds(200))
+                group.addTask { try await clerk.wait(mark) }
+                while !begun.withLock({ $0.contains(mark) }) { try? await Task.sleep(for: .milliseconds(5)) }
                 group.cancelAll()
                 return await group.nextResult()
             }

@@ -59,19 +59,13 @@ struct CaseFile: Sendable, CustomTestStringConvertible {
     /// Only a few are run at a time: the machine may be small.
     func run(_ options: [String], against command: [String]) async throws -> Program.Output {
         let certificates = try await ConformanceCertificates.shared()
-        try await Turnstile.shared.enter()
-        let result: Result<Program.Output, any Error>
-        do {
+        return try await Turnstile.pass {
             let usual = ["--cases", "\(CaseFile.folder)/conformance", "--cases", "\(CaseFile.folder)/hostile"]
             let program = try Program(
                 [Program.ours("baton-conformance"), "--certs", certificates, "--vectors", "\(CaseFile.folder)/vectors"]
                     + (options.contains("--cases") ? [] : usual) + ["--filter", name] + options + ["--"] + command)
-            result = .success(try await program.output(within: .seconds(600)))
-        } catch {
-            result = .failure(error)
+            return try await program.output(within: .seconds(600))
         }
-        await Turnstile.shared.leave()
-        return try result.get()
     }
 }
 

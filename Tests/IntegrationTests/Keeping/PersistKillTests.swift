@@ -57,10 +57,13 @@ struct PersistKillTests {
     )
     func kill(share: Int) async throws {
         let kills = try plan().enumerated().filter { $0.offset % PersistKillTests.shares == share }.map(\.element)
-        let bench = try await PersistKillBench()
-        var failures: [String] = []
-        for kill in kills {
-            do { try await bench.run(kill) } catch { failures.append("\(kill): \(error)") }
+        let failures = try await TestThreads.run {
+            let bench = try await PersistKillBench()
+            var failures: [String] = []
+            for kill in kills {
+                do { try await bench.run(kill) } catch { failures.append("\(kill): \(error)") }
+            }
+            return failures
         }
         #expect(failures.isEmpty, "\(failures.count) of \(kills.count):\n\(failures.joined(separator: "\n\n"))")
     }

@@ -226,9 +226,9 @@ struct PersistTests {
             cluster.trainer.program.send(SIGSTOP)
             cluster.relay.program.send(SIGTERM)
             #expect(try await cluster.relay.program.status(within: .seconds(30)) == 0)
+            cluster.trainer.program.send(SIGCONT)
             let relay = try await Relay(
                 in: cluster.folder, certificates: cluster.certificates.relay, listen: cluster.relay.address)
-            cluster.trainer.program.send(SIGCONT)
             let output = try await persist.output(within: .seconds(60))
             #expect(output.status == 0, "\(output)\n\(relay.log)")
             #expect(try output.persisted().map(\.generation) == [1])

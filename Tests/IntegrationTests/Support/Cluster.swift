@@ -25,16 +25,7 @@ struct Cluster: Sendable {
         shares: [String] = ["outputs"], flags: [String] = [], environment: [String: String] = [:],
         keeping: [String] = [], _ script: String = "mkdir outputs", _ body: (Cluster) async throws -> Void
     ) async throws {
-        try await Turnstile.shared.enter()
-        let result: Result<Void, any Error>
-        do {
-            try await body(Cluster(shares, flags, environment, keeping, script))
-            result = .success(())
-        } catch {
-            result = .failure(error)
-        }
-        await Turnstile.shared.leave()
-        try result.get()
+        try await Turnstile.pass { try await body(Cluster(shares, flags, environment, keeping, script)) }
     }
 
     private init(
@@ -202,20 +193,4 @@ func readyLine(
         program.stderr
     }
     return place ?? ""
-}
-
-/// Lets a few in at a time.
-actor Turnstile {
-    static let shared = Turnstile()
-
-    private var free = max(3, 6 / Sanitized.patience)
-    private var waiting: [CheckedContinuation<Void, Never>] = []
-
-    func enter() async throws {
-        if free > 0 { free -= 1 } else { await withCheckedContinuation { waiting.append($0) } }
-    }
-
-    func leave() {
-        if waiting.isEmpty { free += 1 } else { waiting.removeFirst().resume() }
-    }
 }

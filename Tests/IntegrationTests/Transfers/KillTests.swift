@@ -12,14 +12,13 @@ struct KillTests {
         arguments: Kill.Process.allCases)
     func kill(_ victim: Kill.Process) async throws {
         let kills = try plan(victim)
-        let bench = try await KillBench()
-        var failures: [String] = []
-        for kill in kills {
-            do {
-                try await bench.run(kill)
-            } catch {
-                failures.append("\(kill): \(error)")
+        let failures = try await TestThreads.run {
+            let bench = try await KillBench()
+            var failures: [String] = []
+            for kill in kills {
+                do { try await bench.run(kill) } catch { failures.append("\(kill): \(error)") }
             }
+            return failures
         }
         #expect(failures.isEmpty, "\(failures.count) of \(kills.count):\n\(failures.joined(separator: "\n\n"))")
     }
