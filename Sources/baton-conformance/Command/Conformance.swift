@@ -43,6 +43,9 @@ struct Conformance: ParsableCommand {
     @Flag(help: "Nothing beside the cases, and no look afterwards whether what is tested still answers.")
     var alone = false
 
+    @Option(help: "Answers beside a case, and the case as a whole, may take so many times as long: for a busy machine.")
+    var patience = 1
+
     @Flag(help: "One JSON object a line.")
     var json = false
 
@@ -88,8 +91,10 @@ struct Conformance: ParsableCommand {
         var report = Report(isJSON: json)
         if list { return report.list(chosen) }
         guard let certs else { throw ValidationError("say --certs DIR") }
+        guard 1...1000 ~= patience else { throw ValidationError("--patience is a number from 1 to 1000") }
         let counterpart = try counterpart(certs)
-        let runner = CaseRunner(layouts, certificates: certs, counterpart: counterpart, isAlone: alone)
+        let runner = CaseRunner(
+            layouts, certificates: certs, counterpart: counterpart, isAlone: alone, patience: patience)
         let end = ContinuousClock.now + .seconds(seconds ?? 0)
         repeat {
             for one in chosen { report.add(try runner.run(one)) }

@@ -16,10 +16,10 @@ final class Beside: Sendable {
 
     private let state = Mutex(State())
 
-    init(_ limits: Case.Beside, relay: Address?, _ certificates: String, _ layouts: Layouts) throws {
+    init(_ limit: Duration, relay: Address?, _ certificates: String, _ layouts: Layouts) throws {
         guard let relay else { throw CaseError("the relay does not run") }
         let thread = Thread { [self] in
-            let outcome = run(limits, relay: relay, certificates, layouts)
+            let outcome = run(limit, relay: relay, certificates, layouts)
             state.withLock { $0.outcome = outcome }
         }
         thread.start()
@@ -47,7 +47,7 @@ final class Beside: Sendable {
     }
 
     private func run(
-        _ limits: Case.Beside, relay: Address, _ certificates: String, _ layouts: Layouts
+        _ limit: Duration, relay: Address, _ certificates: String, _ layouts: Layouts
     ) -> Outcome {
         var outcome = Outcome()
         var durations: [Duration] = []
@@ -57,7 +57,7 @@ final class Beside: Sendable {
             world.deadline = .now + .seconds(3600)
             defer { world.finish() }
             do {
-                try ask(in: world, limits.exists, &durations)
+                try ask(in: world, limit, &durations)
             } catch let failure as StepFailure {
                 outcome.failure = world.describe(failure, step: nil, text: "beside the case")
             }

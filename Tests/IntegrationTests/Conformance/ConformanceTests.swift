@@ -1,8 +1,24 @@
 import Foundation
 import Testing
 
-@Suite("baton-conformance says what fails, and what cannot be a case", .timeLimit(.minutes(15)))
+@Suite("Our programs keep to the cases of the protocol, and what does not is told", .timeLimit(.minutes(15)))
 struct ConformanceTests {
+    @Test("The relay does", arguments: CaseFile.all("relay-", and: "hostile/"))
+    func relay(_ file: CaseFile) async throws {
+        let output = try await file.run(
+            [],
+            against: [Program.ours("baton-relay"), "--listen", "{address}", "--certs", "{certs}", "--store", "{store}"])
+        #expect(output.status == 0, "\(output.failures)")
+    }
+
+    @Test("The agent does", arguments: CaseFile.all("agent-", and: "hostile/"))
+    func agent(_ file: CaseFile) async throws {
+        let output = try await file.run(
+            ["--agent"],
+            against: [Program.ours("baton-agent"), "--relay", "{relay}", "--certs", "{certs}", "--root", "{root}"])
+        #expect(output.status == 0, "\(output.failures)")
+    }
+
     @Test(
         "A case that demands what no relay does fails, and names its rule, what was sent, what was expected and what came"
     )
@@ -56,13 +72,27 @@ struct CaseFile: Sendable, CustomTestStringConvertible {
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "../../../Protocol").standardizedFileURL.path
 
+    /// The files of cases for one side, those for both, and the vectors.
+    static func all(_ prefix: String, and other: String) -> [CaseFile] {
+        let names = ["conformance", "hostile", "vectors"].flatMap { directory in
+            ((try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(directory)")) ?? [])
+                .map { "\(directory)/\($0)" }
+        }
+        let own = names.filter { name in
+            name.hasSuffix(".json") && ["/" + prefix, other, "vectors/"].contains { name.contains($0) }
+        }
+        return own.sorted().map { CaseFile(name: $0) }
+    }
+
     /// Only a few are run at a time: the machine may be small.
     func run(_ options: [String], against command: [String]) async throws -> Program.Output {
         let certificates = try await ConformanceCertificates.shared()
         return try await Turnstile.pass {
             let usual = ["--cases", "\(CaseFile.folder)/conformance", "--cases", "\(CaseFile.folder)/hostile"]
             let program = try Program(
-                [Program.ours("baton-conformance"), "--certs", certificates, "--vectors", "\(CaseFile.folder)/vectors"]
+                Unprivileged.prefix
+                    + [Program.ours("baton-conformance"), "--certs", certificates, "--patience", "5"]
+                    + ["--vectors", "\(CaseFile.folder)/vectors"]
                     + (options.contains("--cases") ? [] : usual) + ["--filter", name] + options + ["--"] + command)
             return try await program.output(within: .seconds(600))
         }
