@@ -1,5 +1,4 @@
 internal import Foundation
-
 internal import Glibc
 
 /// Runs cases, one after another.
@@ -41,8 +40,7 @@ final class CaseRunner {
         var failure: Failure?
         do {
             defer {
-                // A vector leaves the agent to the next one.
-                if !tested.isVector { counterpart.conclude() }
+                counterpart.conclude()
                 world.finish()
             }
             failure = try run(tested, in: world, &latencies)

@@ -24,8 +24,6 @@ final class Counterpart {
     private(set) var root = "/root"
     private var startedRoot: String?
     private var runs = 0
-    /// The agent runs for one vector after another.
-    private var isForVectors = false
     private var sessions: Int128 = 0
 
     /// A relay, at an address or to be started.
@@ -74,9 +72,6 @@ final class Counterpart {
         credentials = ("server", TLSProposal())
         switch side {
         case .agent:
-            if isForVectors, tested.isVector, program?.hasEnded == nil { return }
-            if isForVectors { conclude() }
-            isForVectors = tested.isVector
             runs += 1
             startedRoot = nil
             root = "\(stage)/\(runs)"

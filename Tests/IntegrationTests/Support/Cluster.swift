@@ -25,7 +25,7 @@ struct Cluster: Sendable {
         shares: [String] = ["outputs"], flags: [String] = [], environment: [String: String] = [:],
         keeping: [String] = [], _ script: String = "mkdir outputs", _ body: (Cluster) async throws -> Void
     ) async throws {
-        try await Turnstile.pass { try await body(Cluster(shares, flags, environment, keeping, script)) }
+        try await Turnstile.clusters.pass { try await body(Cluster(shares, flags, environment, keeping, script)) }
     }
 
     private init(

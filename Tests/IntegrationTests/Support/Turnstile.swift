@@ -2,20 +2,25 @@ import NIOPosix
 
 /// Lets a few in at a time: the machine may be small.
 actor Turnstile {
-    static let shared = Turnstile()
+    /// For a relay with agents.
+    static let clusters = Turnstile(max(3, 6 / Sanitized.patience))
+    /// For cases of the protocol: most of them wait.
+    static let cases = Turnstile(4)
 
-    private var free = max(3, 6 / Sanitized.patience)
+    private var free: Int
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
+    private init(_ free: Int) { self.free = free }
+
     /// Runs `body` when it is its turn, on ``TestThreads``.
-    static func pass<Result>(_ body: () async throws -> Result) async throws -> Result {
-        await shared.enter()
+    nonisolated func pass<Result>(_ body: () async throws -> Result) async throws -> Result {
+        await enter()
         do {
             let result = try await TestThreads.run(body)
-            await shared.leave()
+            await leave()
             return result
         } catch {
-            await shared.leave()
+            await leave()
             throw error
         }
     }
