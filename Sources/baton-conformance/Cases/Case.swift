@@ -9,6 +9,7 @@ struct Case {
     let needsProcess: Bool
     /// Root may do what it is about.
     let needsUser: Bool
+    let needsQuiet: Bool
     let start: [String]?
     let within: Duration
     let beside: Beside?
@@ -33,11 +34,12 @@ struct Case {
             }
             self.tested = tested
             let needs = try keys.strings("needs") ?? []
-            guard needs.allSatisfy(["process", "user"].contains) else {
-                throw CaseError("\"needs\" knows process, user")
+            guard needs.allSatisfy(["process", "user", "quiet"].contains) else {
+                throw CaseError("\"needs\" knows process, user, quiet")
             }
             needsProcess = needs.contains("process")
             needsUser = needs.contains("user")
+            needsQuiet = needs.contains("quiet")
             start = try keys.strings("start")
             within = try keys.milliseconds("within_ms") ?? .seconds(30)
             beside = try keys.object("beside").map { members in
@@ -70,6 +72,7 @@ struct Case {
         self.layouts = layouts
         needsProcess = false
         needsUser = false
+        needsQuiet = false
         start = nil
         within = .seconds(30)
         beside = nil

@@ -34,6 +34,9 @@ final class CaseRunner {
         guard !tested.needsUser || !CaseRunner.overridesModes else {
             return Outcome(tested: tested, verdict: .notRun("it needs a user other than root"), duration: .zero)
         }
+        guard !tested.needsQuiet || patience == 1 else {
+            return Outcome(tested: tested, verdict: .notRun("it needs a machine that is not busy"), duration: .zero)
+        }
         let begin = ContinuousClock.now
         var latencies: Latencies?
         let world = World(layouts, certificates: certificates, counterpart: counterpart)
@@ -81,6 +84,7 @@ final class CaseRunner {
     private func steps(_ tested: Case, in world: World) throws -> Failure? {
         let expansion = Expansion(root: counterpart.root, run: Expansion.letters())
         world.startArguments = try tested.arguments(expansion)
+        world.patience = patience
         world.deadline = .now + tested.within * patience
         for (index, line) in try tested.steps(expansion).enumerated() {
             do {

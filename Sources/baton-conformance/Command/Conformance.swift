@@ -43,7 +43,9 @@ struct Conformance: ParsableCommand {
     @Flag(help: "Nothing beside the cases, and no look afterwards whether what is tested still answers.")
     var alone = false
 
-    @Option(help: "Answers beside a case, and the case as a whole, may take so many times as long: for a busy machine.")
+    @Option(
+        help:
+            "Answers beside a case, floods and the case as a whole may take so many times as long: for a busy machine.")
     var patience = 1
 
     @Flag(help: "One JSON object a line.")

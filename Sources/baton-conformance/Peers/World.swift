@@ -6,6 +6,8 @@ final class World {
     let certificates: String
     let counterpart: Counterpart
     var bindings = Bindings()
+    /// How many times as long what depends on the machine's speed may take.
+    var patience = 1
     /// The whole case has to be over.
     var deadline = ContinuousClock.now + .seconds(30)
     private(set) var connections: [String: Connection] = [:]
