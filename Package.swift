@@ -173,3 +173,11 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Inputs are chosen by the paths that they take through our own code; through the libraries', they would be paths by the hundred
+// thousand, to be counted after each input.
+if Context.environment["BATON_FUZZ"] != nil {
+    for target in package.targets where target.type == .regular && target.name.hasPrefix("Baton") {
+        target.swiftSettings = strict + [.unsafeFlags(["-sanitize=fuzzer"])]
+    }
+}
