@@ -63,7 +63,8 @@ struct StallTests {
             let (asker, askerLane) = try await cluster.session("fourth")
             asker.send(.get("file", of: "third", stream: 1))
             let request = try await owner.frame(RawFrame.get)
-            for _ in 0..<20_000 { owner.send(.report(waiting: 1, bytes: 0, stream: request.stream)) }
+            let report = RawFrame.report(waiting: 1, bytes: 0, stream: request.stream)
+            owner.send([[UInt8]](repeating: report.bytes, count: 20_000).flatMap(\.self))
             owner.send(.failure(code: 3, "not here", stream: request.stream))
             var reports = 0
             while true {

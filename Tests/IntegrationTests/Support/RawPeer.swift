@@ -7,6 +7,8 @@ import Synchronization
 final class RawPeer: Sendable {
     private let channel: any Channel
     private let record: Record
+    /// So many that one peer with a lot to say does not hold up those of other tests.
+    private static let loops = MultiThreadedEventLoopGroup(numberOfThreads: 16)
 
     private init(channel: any Channel, record: Record) {
         self.channel = channel
@@ -31,7 +33,7 @@ final class RawPeer: Sendable {
                 role: .client, credentials: TLSCredentials(directory: $0), applicationProtocol: "baton/1")
         }
         let record = Record()
-        let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        let channel = try await ClientBootstrap(group: RawPeer.loops)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
@@ -48,7 +50,7 @@ final class RawPeer: Sendable {
     /// Speaks to an agent as a program on its machine does.
     static func dial(socket: String) async throws -> RawPeer {
         let record = Record()
-        let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        let channel = try await ClientBootstrap(group: RawPeer.loops)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(Recorder(record, isSilent: false))
