@@ -57,15 +57,10 @@ struct PersistKillTests {
     )
     func kill(share: Int) async throws {
         let kills = try plan().enumerated().filter { $0.offset % PersistKillTests.shares == share }.map(\.element)
-        let failures = try await TestThreads.run {
+        try await TestThreads.run {
             let bench = try await PersistKillBench()
-            var failures: [String] = []
-            for kill in kills {
-                do { try await bench.run(kill) } catch { failures.append("\(kill): \(error)") }
-            }
-            return failures
+            await expectAll(kills, bench.run)
         }
-        #expect(failures.isEmpty, "\(failures.count) of \(kills.count):\n\(failures.joined(separator: "\n\n"))")
     }
 
     @Test("The plan for fifty has at least ten moments around publishing, and each there is")

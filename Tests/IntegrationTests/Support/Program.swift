@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Synchronization
+import Testing
 
 /// One process, started with its outputs in files and killed, at the latest, when this value goes.
 final class Program: Sendable {
@@ -149,6 +150,19 @@ func eventually(
         guard ContinuousClock.now < deadline else { throw Failure("\(what): not within \(limit)\n\(otherwise())") }
         try await Task.sleep(for: .milliseconds(5))
     }
+}
+
+/// Tries all, one after another, also when some have failed, and says which.
+func expectAll<Attempt>(
+    _ attempts: [Attempt], _ body: (Attempt) async throws -> Void, sourceLocation: SourceLocation = #_sourceLocation
+) async {
+    var failures: [String] = []
+    for attempt in attempts {
+        do { try await body(attempt) } catch { failures.append("\(attempt): \(error)") }
+    }
+    #expect(
+        failures.isEmpty, "\(failures.count) of \(attempts.count):\n\(failures.joined(separator: "\n\n"))",
+        sourceLocation: sourceLocation)
 }
 
 struct Failure: Error, CustomStringConvertible {
