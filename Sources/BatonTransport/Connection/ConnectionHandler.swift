@@ -41,6 +41,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var hasSent = false
     private var isReading = false
     private var wantsFlush = false
+    /// More has come than is taken up in one turn of the loop.
+    private var isPaused = false
+    /// The channel is gone; what came before is still taken up.
+    private var isGone = false
     /// When the last GOAWAY has left: nothing is written behind it (SES-22).
     private var farewell: EventLoopFuture<Void>?
     private var reason: BatonError?
@@ -144,11 +148,51 @@ final class ConnectionHandler: ChannelDuplexHandler {
         hasReceived = true
         isReading = true
         decoder.feed(unwrapInboundIn(data))
+        if !isPaused { takeUp(context) }
+    }
+
+    /// What a peer asks for must not keep the loop from others, however much of it comes at once: the rest has to wait until they
+    /// had their turn. (Lanes have loops of their own, and credit.)
+    private static let framesPerTurn = 32
+    /// As short as can be: what is due at once would be done before the loop looks at any other connection.
+    private static let pause = TimeAmount.microseconds(50)
+
+    private func takeUp(_ context: ChannelHandlerContext) {
         do throws(ProtocolViolation) {
-            while let frame = try nextFrame() { try receive(frame, context) }
+            var count = 0
+            while let frame = try nextFrame() {
+                try receive(frame, context)
+                count += 1
+                if count >= Self.framesPerTurn, kind != .lane { return pause(context) }
+            }
         } catch {
             close(context, error)
         }
+    }
+
+    private func pause(_ context: ChannelHandlerContext) {
+        isPaused = true
+        updateReading(context)
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: Self.pause) {
+            let (handler, context) = bound.value
+            handler.resume(context)
+        }
+    }
+
+    private func resume(_ context: ChannelHandlerContext) {
+        isPaused = false
+        isReading = true
+        takeUp(context)
+        batchEnded(context)
+        if isPaused { return }
+        if isGone { end() } else { updateReading(context) }
+    }
+
+    private func updateReading(_ context: ChannelHandlerContext) {
+        // Who does not take answers gets to ask no more: else they would pile up here. (Lanes have credit for that.)
+        let reads = !isPaused && (kind == .lane || context.channel.isWritable)
+        context.channel.setOption(.autoRead, value: reads).whenFailure { _ in }
     }
 
     private func nextFrame() throws(ProtocolViolation) -> Frame? {
@@ -207,13 +251,17 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        batchEnded(context)
+        context.fireChannelReadComplete()
+    }
+
+    private func batchEnded(_ context: ChannelHandlerContext) {
         isReading = false
         if case .open(let owner) = state { owner.batchEnded() }
         if wantsFlush {
             wantsFlush = false
             context.flush()
         }
-        context.fireChannelReadComplete()
     }
 
     // MARK: Out
@@ -245,10 +293,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        // Who does not take answers gets to ask no more: else they would pile up here. (Lanes have credit for that.)
-        if kind != .lane {
-            context.channel.setOption(.autoRead, value: context.channel.isWritable).whenFailure { _ in }
-        }
+        if kind != .lane { updateReading(context) }
         if context.channel.isWritable, case .open(let owner) = state { owner.becameWritable() }
         context.fireChannelWritabilityChanged()
     }
@@ -282,6 +327,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     private func end() {
+        isGone = true
+        if isPaused { return }
         finish()
         state = .ended
     }

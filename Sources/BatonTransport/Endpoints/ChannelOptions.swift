@@ -7,7 +7,8 @@ enum ChannelSettings {
     static let laneReceiveBuffer = AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 65_536, maximum: 1 << 20)
     /// Bytes that may wait for the network before a lane stops writing.
     static let laneWriteMark = ChannelOptions.Types.WriteBufferWaterMark(low: 512 << 10, high: 1 << 20)
-    static let controlReceiveBuffer = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 65_536)
+    /// Requests are small: who sends more at once than fits has to wait until others had their turn.
+    static let controlReceiveBuffer = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 16_384)
 }
 
 extension ClientBootstrap {
@@ -20,5 +21,6 @@ extension ClientBootstrap {
 
     func controlOptions() -> ClientBootstrap {
         channelOption(.recvAllocator, value: ChannelSettings.controlReceiveBuffer)
+            .channelOption(.maxMessagesPerRead, value: 1)
     }
 }

@@ -87,10 +87,18 @@ final class Child {
     /// Waits for its end, which must be a success, and returns what it wrote on stderr.
     @discardableResult
     func finish(within limit: Duration) async throws -> String {
-        try await poll("\(name) to end", within: limit) { status() != nil }
-        guard status() == 0 else { throw failure() }
+        guard try await end(within: limit) == 0 else { throw failure() }
         return read(errors)
     }
+
+    /// Waits for its end, however that is; the wait status.
+    func end(within limit: Duration) async throws -> CInt {
+        try await poll("\(name) to end", within: limit) { status() != nil }
+        return status() ?? 0
+    }
+
+    /// What it has written to its output file.
+    var said: String { read(output) }
 
     /// Ends it at once: an agent that is asked politely would persist gigabytes first.
     func kill() {
