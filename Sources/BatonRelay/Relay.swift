@@ -57,14 +57,14 @@ public struct Relay: Sendable {
         let loops = EventLoops(bulkThreads: configuration.bulkThreads)
         let executor = BlockingExecutor(threads: configuration.fileThreads)
         // What is received is read through for its digests: nobody's question is to wait for that.
-        let receiving = BlockingExecutor(threads: configuration.fileThreads)
+        let receiving = BlockingExecutor(threads: configuration.fileThreads, givesWay: true)
         let result: Result<Void, any Error>
         do {
             let router = Router(
                 loops: loops, store: store, jobs: JobList(), windowMemory: configuration.windowMemory,
                 firstEpoch: Relay.firstEpoch(), software: configuration.software, logger: logger)
             let listener = try await RelayListener.listen(
-                on: configuration.address, loop: loops.control, context: context, doorkeeper: router, logger: logger)
+                on: configuration.address, loops: loops, context: context, doorkeeper: router, logger: logger)
             result = .success(
                 try await withThrowingDiscardingTaskGroup { group in
                     let keeper = Keeper(store: store, router: router, executor: receiving, logger: logger)

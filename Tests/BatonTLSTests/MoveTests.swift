@@ -94,6 +94,25 @@ import Testing
         #expect(moved.received == "data")
     }
 
+    @Test func `what came with the end of the handshake goes along`() throws {
+        let pair = try EmbeddedPair(authority)
+        let (client, server) = (pair.client, pair.server)
+        var taken: TLSConnection?
+        server.recorder.onHandshake = { taken = try? server.handler.detach() }
+        client.recorder.onHandshake = { client.write("hello") }
+        try server.activate()
+        try client.activate()
+        try server.receive(client.takeAllCiphertext())
+        try client.receive(server.takeAllCiphertext())
+        try server.receive(client.takeAllCiphertext())
+        (server.recorder.onHandshake, client.recorder.onHandshake) = (nil, nil)
+        #expect(server.received == "")
+
+        let moved = try EmbeddedSide(#require(taken))
+        try moved.activate()
+        #expect(moved.received == "hello")
+    }
+
     @Test func `a connection moves to another event loop with a duplicate of its socket, under traffic`() async throws {
         let pair = try await SocketPair(authority, clientClosesAt: 10_000_000)
         try await pair.serverLog.handshake.get()

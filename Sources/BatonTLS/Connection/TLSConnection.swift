@@ -59,10 +59,8 @@ public final class TLSConnection {
     /// Whether the handshake is done.
     public var isEstablished: Bool { peer != nil && !hasFailed }
 
-    /// Whether ciphertext waits in here that has not been decrypted, or not been handed to the network.
-    var hasBufferedBytes: Bool {
-        ciphertext.inputCount > 0 || ciphertext.outputCount > 0 || SSL_pending(pointer) > 0
-    }
+    /// Whether something has come that has not been taken out as plaintext, perhaps a part of a record only.
+    var holdsInput: Bool { ciphertext.inputCount > 0 || SSL_has_pending(pointer) == 1 }
 
     // MARK: Ciphertext
 

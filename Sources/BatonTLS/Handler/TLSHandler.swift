@@ -50,19 +50,20 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         self.connection = connection
     }
 
-    /// Takes the connection out of this handler, to be carried on by another one on another channel for the same socket.
+    /// Takes the connection out of this handler, to be carried on by another one on another channel for the same socket. What has
+    /// come and has not been delivered goes with it.
     ///
     /// Afterwards this handler passes nothing and adds nothing: the channel can be closed without close_notify. What the
     /// channel itself has not yet written to the socket is the caller's business.
     ///
-    /// - Throws: ``TLSError`` `notDetachable` during the handshake, after a close or a failure, or if bytes wait in here in
-    ///   either direction.
+    /// - Throws: ``TLSError`` `notDetachable` during the handshake, after a close or a failure, or if bytes for the peer wait in
+    ///   here.
     public func detach() throws(TLSError) -> sending TLSConnection {
         guard state == .open, let connection else {
             throw TLSError(.notDetachable, "a TLS connection can be moved only while it is established")
         }
-        guard plaintext.isEmpty, !connection.hasBufferedBytes else {
-            throw TLSError(.notDetachable, "a TLS connection cannot be moved while bytes wait in it")
+        guard plaintext.isEmpty, connection.ciphertextCount == 0 else {
+            throw TLSError(.notDetachable, "a TLS connection cannot be moved while bytes wait in it for the peer")
         }
         state = .inert
         self.connection = nil
@@ -75,8 +76,13 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Starts the handshake if the channel is active already.
     public func handlerAdded(context: ChannelHandlerContext) {
-        if context.channel.isActive {
-            start(context)
+        guard context.channel.isActive else { return }
+        start(context)
+        // There may be no handler yet to deliver to.
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.execute {
+            let (handler, context) = bound.value
+            handler.deliverCarried(context)
         }
     }
 
@@ -84,6 +90,14 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     public func channelActive(context: ChannelHandlerContext) {
         start(context)
         context.fireChannelActive()
+        deliverCarried(context)
+    }
+
+    /// What had come on the channel that the connection was taken from.
+    private func deliverCarried(_ context: ChannelHandlerContext) {
+        guard state == .open, let connection, connection.holdsInput else { return }
+        proceed(context, connection)
+        channelReadComplete(context: context)
     }
 
     /// Forgets the connection, without close_notify.

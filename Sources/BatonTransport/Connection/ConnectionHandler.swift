@@ -35,6 +35,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private let onRefusal: @Sendable (BatonError) -> Void
 
     private var certificate: PeerCertificate?
+    /// When the connection was dialed or accepted.
+    private let start: NIODeadline
     private var deadline: Scheduled<Void>?
     private var ticker: RepeatedTask?
     private var hasReceived = false
@@ -53,17 +55,22 @@ final class ConnectionHandler: ChannelDuplexHandler {
     ///   - kind: `nil` at a relay's door, where HELLO or JOIN may come.
     ///   - greeting: the dialer's first message; `nil` for an acceptor.
     ///   - keepalive: of the session that a lane joins, in milliseconds; on other connections their greeting tells it.
+    ///   - start: when the connection was dialed or accepted.
+    ///   - certificate: the peer's, if the TLS handshake is over.
     ///   - recognize: judges who the peer is as soon as its certificate is known.
     ///   - admit: judges the peer's first frame.
     ///   - onRefusal: told why the connection ended before it had an owner.
     init(
         kind: ConnectionKind?, greeting: Message?, keepalive: UInt32 = Limits.defaultKeepalive,
+        start: NIODeadline = .now(), certificate: PeerCertificate? = nil,
         recognize: @escaping Recognize = { _ throws(ProtocolViolation) in },
         admit: @escaping Admit, onRefusal: @escaping @Sendable (BatonError) -> Void
     ) {
         self.kind = kind
         self.role = greeting == nil ? .acceptor : .dialer
         self.greeting = greeting
+        self.start = start
+        self.certificate = certificate
         self.recognize = recognize
         self.onRefusal = onRefusal
         state = .greeting(admit)
@@ -79,6 +86,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         kind = .lane
         role = .acceptor
         greeting = nil
+        start = .now()
         recognize = { _ throws(ProtocolViolation) in }
         onRefusal = { _ in }
         state = .open(owner)
@@ -98,28 +106,34 @@ final class ConnectionHandler: ChannelDuplexHandler {
             handler.tick(context)
         }
         guard case .greeting = state else { return }
-        deadline = loop.scheduleTask(in: .seconds(Limits.greetingSeconds)) {
+        deadline = loop.scheduleTask(deadline: start + .seconds(Limits.greetingSeconds)) {
             let (handler, context) = bound.value
             handler.greetingIsLate(context)
         }
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        if kind == .local { sayHello(context) }
+        if let certificate {
+            begin(with: certificate, context)
+        } else if kind == .local {
+            sayHello(context)
+        }
         context.fireChannelActive()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if let handshake = event as? TLSHandshakeCompleted {
-            certificate = handshake.peer
-            do throws(ProtocolViolation) {
-                try recognize(handshake.peer)
-                sayHello(context)
-            } catch {
-                close(context, error)
-            }
-        }
+        if let handshake = event as? TLSHandshakeCompleted { begin(with: handshake.peer, context) }
         context.fireUserInboundEventTriggered(event)
+    }
+
+    private func begin(with certificate: PeerCertificate, _ context: ChannelHandlerContext) {
+        self.certificate = certificate
+        do throws(ProtocolViolation) {
+            try recognize(certificate)
+            sayHello(context)
+        } catch {
+            close(context, error)
+        }
     }
 
     private func sayHello(_ context: ChannelHandlerContext) {

@@ -5,8 +5,8 @@ public import NIOCore
 import NIOPosix
 import Synchronization
 
-/// Takes a lane from the event loop that accepted it to the one that is to carry it: the socket is duplicated, TLS goes on
-/// where it stood. So bulk data never shares a loop with control, though both come in by one door.
+/// Takes a lane from the control loop, on which it is greeted, to the one that is to carry it: so bulk data never shares a loop
+/// with control, though both come in by one door.
 public struct ConnectionMove: Sendable {
     public let loop: any EventLoop
     /// Of the session that the lane joins, in milliseconds.
@@ -27,44 +27,59 @@ public struct ConnectionMove: Sendable {
     }
 
     func perform(on context: ChannelHandlerContext) {
-        let old = context.channel
+        let made = loop.makePromise(of: Lane.self)
+        context.move(to: loop, with: { $0.laneOptions() }) { channel in
+            let lane = makeLane(channel)
+            made.succeed(lane)
+            return ConnectionHandler(greetedLane: lane, keepalive: keepalive)
+        } onLoss: {
+            made.fail($0)
+        }
+        made.futureResult.whenComplete { result in
+            onDone(result.mapError { BatonError(connection: $0) })
+        }
+    }
+}
+
+extension ChannelHandlerContext {
+    /// Lets the connection go on as another channel, on another event loop: the socket is duplicated, TLS goes on where it stood. This
+    /// channel is closed.
+    ///
+    /// - Parameters:
+    ///   - options: of the new channel.
+    ///   - makeHandler: makes what stands behind TLS there; called on the new loop.
+    ///   - onLoss: told if the connection was lost on the way.
+    func move(
+        to loop: any EventLoop, with options: (ClientBootstrap) -> ClientBootstrap,
+        makeHandler: @escaping @Sendable (any Channel) -> ConnectionHandler,
+        onLoss: @escaping @Sendable (any Error) -> Void
+    ) {
+        let old = channel
         do {
-            let pipeline = context.pipeline.syncOperations
-            let handler = try pipeline.handler(type: TLSHandler.self)
-            let socket = try pipeline.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { dup($0) }
+            let operations = pipeline.syncOperations
+            let handler = try operations.handler(type: TLSHandler.self)
+            let socket = try operations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { dup($0) }
             guard let socket, socket >= 0 else { throw IOError(errnoCode: errno, reason: "dup") }
             do {
-                try adopt(socket, handler.detach())
+                let parcel = Parcel(try handler.detach())
+                options(ClientBootstrap(group: loop))
+                    .channelInitializer { channel in
+                        channel.eventLoop.makeCompletedFuture {
+                            guard let connection = parcel.take() else { throw ChannelError.alreadyClosed }
+                            try channel.pipeline.syncOperations.addHandler(TLSHandler(connection: connection))
+                            try channel.pipeline.syncOperations.addHandler(makeHandler(channel))
+                        }
+                    }
+                    .withConnectedSocket(socket)
+                    .whenFailure(onLoss)
             } catch {
                 Glibc.close(socket)
                 throw error
             }
         } catch {
-            onDone(.failure(BatonError(connection: error)))
+            onLoss(error)
         }
         old.close(promise: nil)
-    }
-
-    private func adopt(_ socket: NIOBSDSocket.Handle, _ connection: sending TLSConnection) {
-        let parcel = Parcel(connection)
-        let made = loop.makePromise(of: Lane.self)
-        ClientBootstrap(group: loop)
-            .laneOptions()
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    guard let connection = parcel.take() else { throw ChannelError.alreadyClosed }
-                    let lane = makeLane(channel)
-                    try channel.pipeline.syncOperations.addHandler(TLSHandler(connection: connection))
-                    try channel.pipeline.syncOperations.addHandler(
-                        ConnectionHandler(greetedLane: lane, keepalive: keepalive))
-                    made.succeed(lane)
-                }
-            }
-            .withConnectedSocket(socket)
-            .whenFailure { made.fail($0) }
-        made.futureResult.whenComplete { result in
-            onDone(result.mapError { BatonError(connection: $0) })
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 public import BatonProtocol
 public import BatonTLS
 public import Logging
-public import NIOCore
+import NIOCore
 import NIOPosix
 import Synchronization
 
@@ -19,7 +19,7 @@ extension Doorkeeper {
     public func recognize(_ certificate: PeerCertificate) throws(ProtocolViolation) {}
 }
 
-/// Accepts agents over TLS, all on the control loop; lanes move on from there.
+/// Accepts agents over TLS. Handshakes happen on the bulk loops; then all are greeted on the control loop, from where lanes move on.
 public struct RelayListener: Sendable {
     private let channel: any Channel
 
@@ -27,19 +27,17 @@ public struct RelayListener: Sendable {
     ///
     /// - Throws: `unreachable` if the address cannot be listened on.
     public static func listen(
-        on address: RelayAddress, loop: any EventLoop, context: TLSContext, doorkeeper: any Doorkeeper, logger: Logger
+        on address: RelayAddress, loops: EventLoops, context: TLSContext, doorkeeper: any Doorkeeper, logger: Logger
     ) async throws(BatonError) -> RelayListener {
-        let unknown = UnknownPeers(limit: 2048)
-        let bootstrap = ServerBootstrap(group: loop, childGroup: loop)
+        let door = Door(loop: loops.control, context: context, doorkeeper: doorkeeper, logger: logger)
+        let bootstrap = ServerBootstrap(group: loops.control, childGroup: loops.bulkGroup)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.recvAllocator, value: ChannelSettings.controlReceiveBuffer)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try prepare(channel, unknown, context, doorkeeper, logger)
-                }
+                channel.eventLoop.makeCompletedFuture { try door.receive(channel) }
             }
         do {
             return RelayListener(channel: try await bootstrap.bind(host: address.host, port: address.port).get())
@@ -48,25 +46,48 @@ public struct RelayListener: Sendable {
         }
     }
 
-    private static func prepare(
-        _ channel: any Channel, _ unknown: UnknownPeers, _ context: TLSContext, _ doorkeeper: any Doorkeeper,
-        _ logger: Logger
-    ) throws {
+    /// Where it listens, with the port that was picked.
+    public var port: Int { channel.localAddress?.port ?? 0 }
+
+    /// Takes no further connections; those that are open stay.
+    public func close() async {
+        try? await channel.close()
+    }
+}
+
+/// Sees each new connection from its first byte to its greeting.
+private struct Door: Sendable {
+    let loop: any EventLoop
+    let context: TLSContext
+    let doorkeeper: any Doorkeeper
+    let logger: Logger
+    let unknown = UnknownPeers(limit: 2048)
+
+    func receive(_ channel: any Channel) throws {
+        let accepted = NIODeadline.now()
         var logger = logger
         logger[metadataKey: "peer"] = "\(channel.remoteAddress?.description ?? "unknown")"
         guard unknown.enter() else {
             logger.warning("refused a connection: too many are not greeted yet")
             throw ChannelError.alreadyClosed
         }
-        let handler = ConnectionHandler(kind: nil, greeting: nil) { certificate throws(ProtocolViolation) in
-            try doorkeeper.recognize(certificate)
-        } admit: { greeting throws(ProtocolViolation) in
-            let admission = try doorkeeper.admit(greeting)
-            unknown.leave()
-            return admission
-        } onRefusal: { [logger] error in
+        let refused: @Sendable (BatonError) -> Void = { [unknown, logger] error in
             unknown.leave()
             logger.warning("refused a connection: \(error.message)", metadata: ["code": "\(error.code.name)"])
+        }
+        let handler = HandshakeHandler(loop: loop) { certificate in
+            ConnectionHandler(kind: nil, greeting: nil, start: accepted, certificate: certificate) {
+                certificate throws(ProtocolViolation) in
+                try doorkeeper.recognize(certificate)
+            } admit: { greeting throws(ProtocolViolation) in
+                let admission = try doorkeeper.admit(greeting)
+                unknown.leave()
+                return admission
+            } onRefusal: {
+                refused($0)
+            }
+        } onRefusal: {
+            refused($0)
         }
         do {
             let connection = try context.makeConnection(peerName: nil)
@@ -77,14 +98,6 @@ public struct RelayListener: Sendable {
             logger.error("cannot serve a connection: \(error)")
             throw error
         }
-    }
-
-    /// Where it listens, with the port that was picked.
-    public var port: Int { channel.localAddress?.port ?? 0 }
-
-    /// Takes no further connections; those that are open stay.
-    public func close() async {
-        try? await channel.close()
     }
 }
 

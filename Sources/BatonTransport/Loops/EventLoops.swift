@@ -1,12 +1,11 @@
-import Glibc
 public import NIOCore
 import NIOPosix
 
-/// The threads of a program: one event loop for control, on which nothing may take long, and others for bulk data, so that a
-/// question never waits behind a transfer.
+/// The threads of a program: one event loop for control, on which nothing may take long, and others for bulk data and handshakes,
+/// so that a question never waits behind a transfer.
 public final class EventLoops: Sendable {
     private let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    private let bulkGroup: MultiThreadedEventLoopGroup
+    let bulkGroup: MultiThreadedEventLoopGroup
     public let control: any EventLoop
     private let bulk: [any EventLoop]
 
@@ -15,14 +14,7 @@ public final class EventLoops: Sendable {
         bulkGroup = MultiThreadedEventLoopGroup(numberOfThreads: max(1, bulkThreads))
         control = controlGroup.next()
         bulk = Array(bulkGroup.makeIterator())
-        for loop in bulk { loop.execute { EventLoops.giveWay() } }
-    }
-
-    /// Lets this thread give way to others when processors are scarce: a lane keeps all of them busy if it can, and whoever asks a question
-    /// meanwhile should not wait in line with it.
-    private static func giveWay() {
-        // Linux takes 0 for the calling thread, not the process.
-        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 5)
+        for loop in bulk { loop.execute { giveWay() } }
     }
 
     /// The loop for the lanes of the session with this number: all lanes of one session share one.

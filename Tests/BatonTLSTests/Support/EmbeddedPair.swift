@@ -37,6 +37,18 @@ final class EmbeddedSide {
         try channel.readOutbound(as: ByteBuffer.self)
     }
 
+    /// All that is on its way, as one piece.
+    func takeAllCiphertext() throws -> ByteBuffer {
+        var all = ByteBuffer()
+        while let piece = try takeCiphertext() { all.writeImmutableBuffer(piece) }
+        return all
+    }
+
+    func receive(_ ciphertext: ByteBuffer) {
+        channel.pipeline.fireChannelRead(ciphertext)
+        channel.pipeline.fireChannelReadComplete()
+    }
+
     func write(_ text: String) {
         channel.writeAndFlush(ByteBuffer(string: text), promise: nil)
     }
@@ -73,10 +85,7 @@ struct EmbeddedPair {
             for (from, to) in [(client, server), (server, client)] {
                 while let ciphertext = try from.takeCiphertext() {
                     isMoving = true
-                    if to.channel.isActive {
-                        to.channel.pipeline.fireChannelRead(ciphertext)
-                        to.channel.pipeline.fireChannelReadComplete()
-                    }
+                    if to.channel.isActive { to.receive(ciphertext) }
                 }
                 to.channel.embeddedEventLoop.run()
             }

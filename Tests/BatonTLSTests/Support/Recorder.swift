@@ -15,6 +15,7 @@ final class Recorder: ChannelInboundHandler {
 
     /// Called for each piece of plaintext, after it has been noted.
     var onRead: ((ChannelHandlerContext, ByteBuffer) -> Void)?
+    var onHandshake: (() -> Void)?
 
     /// The errors that are about TLS.
     var failures: [TLSError] { errors.compactMap { $0 as? TLSError } }
@@ -29,6 +30,7 @@ final class Recorder: ChannelInboundHandler {
         if let completed = event as? TLSHandshakeCompleted {
             peer = completed.peer
             handshakes += 1
+            onHandshake?()
         }
         context.fireUserInboundEventTriggered(event)
     }
