@@ -29,9 +29,9 @@ struct TurnTests {
     @Test("Only a few are taken up in one turn, the rest in later ones")
     func turns() throws {
         try bring(100)
-        #expect((1...32).contains(owner.streams.count))
+        #expect((1...16).contains(owner.streams.count))
         channel.embeddedEventLoop.run()
-        #expect(owner.streams.count <= 32)
+        #expect(owner.streams.count <= 16)
         channel.embeddedEventLoop.advanceTime(by: .milliseconds(1))
         #expect(owner.streams == Array(1...100))
         #expect(owner.end == nil)

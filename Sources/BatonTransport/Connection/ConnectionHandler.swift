@@ -167,7 +167,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     /// What a peer asks for must not keep the loop from others, however much of it comes at once: the rest has to wait until they
     /// had their turn. (Lanes have loops of their own, and credit.)
-    private static let framesPerTurn = 32
+    private static let framesPerTurn = 16
     /// As short as can be: what is due at once would be done before the loop looks at any other connection.
     private static let pause = TimeAmount.microseconds(50)
 

@@ -6,10 +6,10 @@ struct Table: Encodable {
         let name: String
         /// By column. A figure that does not apply is absent.
         let values: [String: Double]
-        var aim: Aim?
+        var aims: [Aim] = []
     }
 
-    /// An upper bound that the project set itself for one figure of a row.
+    /// An upper bound that the project set itself for a figure of a row.
     struct Aim: Encodable {
         let column: String
         let atMost: Double
@@ -26,7 +26,7 @@ struct Table: Encodable {
         for row in rows {
             cells.append(
                 [row.name] + columns.map { row.values[$0].map(Table.format) ?? "" } + [
-                    row.aim.map { verdict($0, row) } ?? ""
+                    row.aims.map { verdict($0, row) }.joined(separator: ", ")
                 ])
         }
         let widths = header.indices.map { column in cells.map { $0[column].count }.max() ?? 0 }

@@ -42,6 +42,6 @@ func measureBeside(on stage: Stage, loadSize: ByteCount, rounds: Int) async thro
             let (alone, beside) = (alone.percentile(share), beside.percentile(share))
             return Table.Row(
                 name: name, values: ["alone": alone, "beside": beside, "ratio": beside / alone],
-                aim: share == 0.5 ? Table.Aim(column: "ratio", atMost: 3) : nil)
+                aims: share == 0.5 ? [Table.Aim(column: "ratio", atMost: 3)] : [])
         })
 }

@@ -36,7 +36,7 @@ func measureLatency(on stage: Stage, loadSize: ByteCount) async throws -> Table 
                 "exists": exists, "echo": echo, "ratio": exists / echo,
                 "by the agent": samples.byAgent.percentile(share),
             ],
-            aim: atMost.map { Table.Aim(column: "ratio", atMost: $0) })
+            aims: atMost.map { [Table.Aim(column: "ratio", atMost: $0)] } ?? [])
     }
     return Table(
         title: "Latency: µs per round trip, \(loaded.exists.count) of each",

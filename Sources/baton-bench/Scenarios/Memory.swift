@@ -28,6 +28,6 @@ func measureMemory(on stage: Stage, large: ByteCount) async throws -> Table {
             return Table.Row(
                 name: processes[index].0,
                 values: [columns[0]: atStart[index], columns[1]: first, columns[2]: second, "growth": second - first],
-                aim: Table.Aim(column: "growth", atMost: 32))
+                aims: [Table.Aim(column: "growth", atMost: 32)])
         })
 }

@@ -47,7 +47,7 @@ func measureSmallFiles(on stage: Stage, files: Int, rounds: Int) async throws ->
             name: contenders[index].name,
             values: ["seconds": seconds[index].median].merging(
                 index == 0 ? [:] : ["Baton's ratio": ratio], uniquingKeysWith: { $1 }),
-            aim: contenders[index].aim.map { Table.Aim(column: "Baton's ratio", atMost: $0) })
+            aims: contenders[index].aim.map { [Table.Aim(column: "Baton's ratio", atMost: $0)] } ?? [])
     }
     return Table(
         title: "Small files: \(files) of 4 KiB, median of \(rounds)", columns: ["seconds", "Baton's ratio"],

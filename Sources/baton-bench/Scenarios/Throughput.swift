@@ -44,7 +44,7 @@ func measureThroughput(on stage: Stage, size: ByteCount, rounds: Int) async thro
                 "yardstick": results.map { figure($0.yardstick) }.median,
                 "ratio": results.map { figure($0.baton) / figure($0.yardstick) }.median,
             ],
-            aim: atMost.map { Table.Aim(column: "ratio", atMost: $0) })
+            aims: atMost.map { [Table.Aim(column: "ratio", atMost: $0)] } ?? [])
     }
     return Table(
         title: "Throughput: \(size) relayed, median of \(rounds)", columns: ["Baton", "yardstick", "ratio"],
