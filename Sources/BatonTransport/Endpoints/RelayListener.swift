@@ -67,12 +67,12 @@ private struct Door: Sendable {
         let accepted = NIODeadline.now()
         var logger = logger
         logger[metadataKey: "peer"] = "\(channel.remoteAddress?.description ?? "unknown")"
-        guard unknown.enter() else {
+        guard let place = unknown.enter() else {
             logger.warning("refused a connection: too many are not greeted yet")
             throw ChannelError.alreadyClosed
         }
-        let refused: @Sendable (BatonError) -> Void = { [unknown, logger] error in
-            unknown.leave()
+        let refused: @Sendable (BatonError) -> Void = { [logger] error in
+            place.leave()
             logger.warning("refused a connection: \(error.message)", metadata: ["code": "\(error.code.name)"])
         }
         let handler = HandshakeHandler(loop: loop) { certificate in
@@ -81,7 +81,7 @@ private struct Door: Sendable {
                 try doorkeeper.recognize(certificate)
             } admit: { greeting throws(ProtocolViolation) in
                 let admission = try doorkeeper.admit(greeting)
-                unknown.leave()
+                place.leave()
                 return admission
             } onRefusal: {
                 refused($0)
@@ -94,7 +94,7 @@ private struct Door: Sendable {
             try channel.pipeline.syncOperations.addHandler(TLSHandler(connection: connection))
             try channel.pipeline.syncOperations.addHandler(handler)
         } catch {
-            unknown.leave()
+            place.leave()
             logger.error("cannot serve a connection: \(error)")
             throw error
         }
@@ -108,13 +108,28 @@ private final class UnknownPeers: Sendable {
 
     init(limit: Int) { self.limit = limit }
 
-    func enter() -> Bool {
-        count.withLock { count in
-            guard count < limit else { return false }
-            count += 1
-            return true
+    /// The place of one connection. Given back once, though it can be lost in several ways at once.
+    final class Place: Sendable {
+        private let peers: UnknownPeers
+        private let isTaken = Mutex(true)
+
+        fileprivate init(among peers: UnknownPeers) { self.peers = peers }
+
+        func leave() {
+            let wasTaken = isTaken.withLock { isTaken in
+                defer { isTaken = false }
+                return isTaken
+            }
+            if wasTaken { peers.count.withLock { $0 -= 1 } }
         }
     }
 
-    func leave() { count.withLock { $0 -= 1 } }
+    /// `nil` if there are too many.
+    func enter() -> Place? {
+        count.withLock { count in
+            guard count < limit else { return nil }
+            count += 1
+            return Place(among: self)
+        }
+    }
 }
