@@ -47,6 +47,10 @@ static inline int shim_SSL_set_tlsext_host_name(SSL *ssl, const char *name) {
     return SSL_set_tlsext_host_name(ssl, name);
 }
 
+static inline long shim_SSL_set_msg_callback_arg(SSL *ssl, void *argument) {
+    return SSL_set_msg_callback_arg(ssl, argument);
+}
+
 static inline EVP_PKEY *shim_EVP_EC_gen(const char *curve) { return EVP_EC_gen(curve); }
 
 static inline void shim_BIO_set_retry_read(BIO *bio) { BIO_set_retry_read(bio); }

@@ -65,6 +65,19 @@ struct FrameDecoderTests {
         #expect(decoded.frames == Self.frames && decoded.isEmpty)
     }
 
+    @Test("What is fed while frames wait comes behind them", arguments: [1, 5, 13, 64])
+    func fedWhileFramesWait(_ size: Int) throws {
+        var decoder = decoder()
+        var frames: [Frame] = []
+        for start in stride(from: 0, to: Self.bytes.count, by: size) {
+            decoder.feed(ByteBuffer(bytes: Self.bytes[start..<min(start + size, Self.bytes.count)]))
+            // Never more than one, so that others pile up.
+            if start % 3 == 0, let frame = try decoder.next() { frames.append(frame) }
+        }
+        while let frame = try decoder.next() { frames.append(frame) }
+        #expect(frames == Self.frames && decoder.isEmpty)
+    }
+
     @Test("A decoder in the middle of a frame or a header is not empty", arguments: [1, 11, 12, 15])
     func notEmpty(_ count: Int) throws {
         let decoded = try decode([Self.bytes[..<count]])

@@ -11,8 +11,8 @@ struct TurnTests {
     private let owner = Recorder()
     private let channel = EmbeddedChannel()
 
-    /// An open connection on which so many frames have come in one read.
-    private func bring(_ count: UInt32) throws {
+    /// An open connection on which so many frames have come, in reads of so many bytes that follow each other at once.
+    private func bring(_ count: UInt32, pieces: Int = .max) throws {
         let owner = owner
         let handler = ConnectionHandler(kind: .local, greeting: nil) { _ in
             .owned(owner)
@@ -23,7 +23,10 @@ struct TurnTests {
         var frames = ByteBuffer()
         frames.writeFrame(.hello(Hello(software: "")))
         for stream in 1...count { frames.writeFrame(.cancel(.cancelled), stream: stream) }
-        try channel.writeInbound(frames)
+        while let piece = frames.readSlice(length: min(pieces, frames.readableBytes)), piece.readableBytes > 0 {
+            channel.pipeline.fireChannelRead(piece)
+        }
+        channel.pipeline.fireChannelReadComplete()
     }
 
     @Test("Only a few are taken up in one turn, the rest in later ones")
@@ -32,6 +35,14 @@ struct TurnTests {
         #expect((1...16).contains(owner.streams.count))
         channel.embeddedEventLoop.run()
         #expect(owner.streams.count <= 16)
+        channel.embeddedEventLoop.advanceTime(by: .milliseconds(1))
+        #expect(owner.streams == Array(1...100))
+        #expect(owner.end == nil)
+    }
+
+    @Test("What one turn leaves over and what is read behind it stay in order", arguments: [1, 7, 100, 301, 1000])
+    func pieces(of size: Int) throws {
+        try bring(100, pieces: size)
         channel.embeddedEventLoop.advanceTime(by: .milliseconds(1))
         #expect(owner.streams == Array(1...100))
         #expect(owner.end == nil)

@@ -20,9 +20,9 @@ public struct FrameDecoder: Sendable {
         self.connection = connection
     }
 
-    /// Takes the next bytes. All frames of the last feed must have been taken by ``next()``.
+    /// Takes the next bytes. They share their memory if all frames of the last feed have been taken; else they are copied.
     public mutating func feed(_ bytes: ByteBuffer) {
-        fed = bytes
+        if fed.readableBytes == 0 { fed = bytes } else { fed.writeImmutableBuffer(bytes) }
     }
 
     /// Whether everything that was fed has been handed out.

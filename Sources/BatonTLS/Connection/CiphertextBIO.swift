@@ -24,6 +24,8 @@ final class CiphertextBIO {
     /// The first two bytes that came from the peer, to tell a peer that does not speak TLS.
     private var opening: [UInt8] = []
 
+    /// OpenSSL gets nothing more to read.
+    var isStopped = false
     /// Bytes that OpenSSL has not read yet.
     private(set) var inputCount = 0
     /// Bytes that have not been handed out yet.
@@ -77,7 +79,7 @@ final class CiphertextBIO {
     /// Fills `target` for OpenSSL and returns how many bytes there were, 0 for none.
     fileprivate func read(into target: UnsafeMutableRawBufferPointer) -> Int {
         var filled = 0
-        while filled < target.count, input.readableBytes > 0 {
+        while !isStopped, filled < target.count, input.readableBytes > 0 {
             let count = min(target.count - filled, input.readableBytes)
             input.withUnsafeReadableBytes { source in
                 UnsafeMutableRawBufferPointer(rebasing: target[filled...])

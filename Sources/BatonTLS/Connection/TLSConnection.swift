@@ -20,6 +20,7 @@ public final class TLSConnection {
     private let peerName: String?
     private let ciphertext = CiphertextBIO()
     private let verification = PeerVerification()
+    private let keyUpdates: KeyUpdateBudget
     /// The `SSL`.
     private let pointer: OpaquePointer
     /// After a fatal error the `SSL` must not be asked again, not even to shut down.
@@ -28,6 +29,7 @@ public final class TLSConnection {
     init(context: TLSContext, peerName: String?) throws(TLSError) {
         self.context = context
         self.peerName = peerName
+        keyUpdates = KeyUpdateBudget(stopping: ciphertext)
         ERR_clear_error()
         guard let ssl = SSL_new(context.pointer) else {
             throw TLSError(.protocolFailure, "OpenSSL cannot make a connection: \(OpenSSLErrors.drain())")
@@ -39,6 +41,7 @@ public final class TLSConnection {
         }
         // The SSL owns the one reference, for reading and writing.
         SSL_set_bio(ssl, bio, bio)
+        keyUpdates.attach(to: ssl)
         switch context.role {
         case .server:
             SSL_set_accept_state(ssl)
@@ -171,6 +174,9 @@ public final class TLSConnection {
                 filled += count
             }
             return filled
+        }
+        if ciphertext.isStopped {
+            outcome = .failed(TLSError(.protocolFailure, "the peer changes its keys again and again, which is a flood"))
         }
         return (plaintext, outcome)
     }

@@ -265,6 +265,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        // Also if it was only a part of a TLS record (SES-21).
+        hasReceived = true
         batchEnded(context)
         context.fireChannelReadComplete()
     }

@@ -133,6 +133,14 @@ final class Connection {
         if isOpen { write() }
     }
 
+    /// Sends KeyUpdates, or as many of them as the network takes.
+    func updateKeys(times: Int) {
+        lastSent = .now
+        for _ in 0..<times where backlog == 0 && !isFinished {
+            guard link.updateKeys() else { return }
+        }
+    }
+
     /// What is still to be written.
     var backlog: Int { cannotWrite || end != nil ? 0 : outgoing.count - written }
 

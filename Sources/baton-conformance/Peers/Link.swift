@@ -121,6 +121,13 @@ final class Link {
         return count > 0 ? .done(Int(count)) : judge(count)
     }
 
+    /// Sends a KeyUpdate; false if that cannot be done now.
+    func updateKeys() -> Bool {
+        guard let ssl, isReady else { return false }
+        ERR_clear_error()
+        return SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 && SSL_do_handshake(ssl) == 1
+    }
+
     private func judge(_ result: Int32) -> Progress {
         guard let ssl else { return .ended(.reset) }
         let cause = errno

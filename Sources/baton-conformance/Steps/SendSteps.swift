@@ -86,3 +86,16 @@ enum Streams {
         return (streams.max() ?? 0) &- (streams.min() ?? 0) &+ 2
     }
 }
+
+/// `update_keys`: KeyUpdates of TLS.
+struct UpdateKeysStep: Step {
+    private let name: String
+    private let times: Int
+
+    init(from keys: inout Keys) throws {
+        name = try keys.string("update_keys")
+        times = try keys.numberIfThere("times", in: 1...100_000) ?? 1
+    }
+
+    func run(in world: World) throws { try world.connection(name).updateKeys(times: times) }
+}

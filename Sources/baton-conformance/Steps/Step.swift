@@ -23,7 +23,8 @@ enum Verbs {
         ("check", .agent, CheckStep.self), ("file", .agent, FileStep.self), ("append", .agent, FileStep.self),
         ("directory", .agent, PathStep.self), ("fifo", .agent, PathStep.self), ("remove", .agent, PathStep.self),
         ("link", .agent, LinkStep.self), ("hard_link", .agent, LinkStep.self), ("rename", .agent, LinkStep.self),
-        ("carry", .relay, CarryStep.self), ("flood", .both, FloodStep.self), ("crowd", .both, CrowdStep.self),
+        ("carry", .relay, CarryStep.self), ("flood", .both, FloodStep.self),
+        ("update_keys", .both, UpdateKeysStep.self), ("crowd", .both, CrowdStep.self),
     ]
 
     static func read(_ json: JSON, tested: Case.Tested, _ layouts: Layouts) throws -> any Step {
