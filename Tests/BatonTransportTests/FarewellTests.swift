@@ -97,16 +97,6 @@ private final class SlowNetwork: ChannelOutboundHandler {
     }
 }
 
-private final class Nobody: ConnectionOwner {
-    func received(_ frame: Frame) throws(ProtocolViolation) {}
-    func batchEnded() {}
-    func pong(_ opaque: UInt64) {}
-    func goAway(_ goAway: GoAway) {}
-    func becameWritable() {}
-    func tick() {}
-    func ended(_ error: BatonError) {}
-}
-
 private final class NoDelegate: SessionDelegate {
     func session(_ session: Session, received request: Request, on stream: StreamID) {}
     func session(_ session: Session, cancelled stream: StreamID, because code: ErrorCode) {}
