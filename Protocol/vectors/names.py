@@ -99,7 +99,7 @@ ACCEPTED = [
     "lit://a/.%2e", "lit://%61b", "lit://a%25b", "lit://a%3Fb%23c", "lit://a%2db",
     "lit://%40a", "lit://a%40b/c@d", "lit://x/a@b", "lit:///a@b", "lit:///@", "lit://w@a@b", "lit://w@@", "lit://w@x/@",
     "lit://a b", "lit://epoch=9.ckpt", "lit://a:b;c&d+e,f!~'()*[]{}|^`<>\"\\", "lit://caf\u00e9", "lit://caf%C3%A9",
-    "lit://\U0001f3c3/\u6771\u4eac", "lit://a\tb\nc", "lit://%01", "lit://%1F%7F",
+    "lit://\U0001f3c3/\u6771\u4eac", "lit://%CC%AFx", "lit://\u032fx/\u032f", "lit://a\tb\nc", "lit://%01", "lit://%1F%7F",
     "lit://\u0080\u009f", "lit://%C2%80%C2%9F%C2%A0", "lit://%FF", "lit://a%FFb%FE", "lit://%C3", "lit://%C3%28",
     "lit://%E2%82", "lit://%E2%82%AC", "lit://%E2%82a", "lit://%F0%9F%8F", "lit://%F0%9F%8F%83", "lit://%C0%AF",
     "lit://%ED%A0%80", "lit://%F4%90%80%80", "lit://%C2%C2%80", "lit://%F0%80%80%41", "lit://\ufffd", "lit://%2525",

@@ -17,7 +17,7 @@ public enum AgentSocket {
         while true {
             let candidate = "\(directory == "/" ? "" : directory)/.baton/agent.sock"
             if access(candidate, F_OK) == 0 { return candidate }
-            guard let slash = directory.lastIndex(of: "/"), directory != "/" else { break }
+            guard let slash = directory.utf8.lastIndex(of: UInt8(ascii: "/")), directory != "/" else { break }
             directory = slash == directory.startIndex ? "/" : directory[..<slash]
         }
         throw BatonError(

@@ -90,7 +90,7 @@ enum SharedPath {
     static func parse(_ text: String) throws -> PathName {
         do throws(NameError) {
             guard !text.isEmpty else { throw .invalidPath(text, reason: "it is empty; '.' shares the whole root") }
-            guard text.hasPrefix(Reference.scheme) else { return try PathName(resolving: Array(text.utf8)) }
+            guard Reference.isMeant(by: text) else { return try PathName(resolving: Array(text.utf8)) }
             let reference = try Reference(text)
             guard reference.origin == nil else {
                 throw .invalidReference(text, reason: "a work shares its own paths only: leave out WORK@")

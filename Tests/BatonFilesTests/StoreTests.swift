@@ -59,6 +59,7 @@ import Testing
     @Test(arguments: [
         ("outputs/checkpoints", "outputs%2Fcheckpoints"), ("", "%2E"), ("/", "%2F"), (".cache", "%2Ecache"),
         ("a b%c", "a%20b%25c"), ("x/.y", "x%2F.y"), ("/abs/é", "%2Fabs%2Fé"), ("sha256-x", "sha256-x"),
+        (".\u{32F}x", "%2E\u{32F}x"),
     ])
     func `the name of a shelf can be read, and is the path's alone`(path: String, token: String) throws {
         #expect(StoreNames.token(path.utf8) == token)

@@ -57,7 +57,7 @@ extension Path {
     ///
     /// - Throws: as ``replacing(name:)``, also if the suffix does not begin with a dot.
     public func replacing(suffix: String) throws(PathError) -> Path {
-        guard suffix.isEmpty || (suffix.hasPrefix(".") && suffix != ".") else {
+        guard suffix.isEmpty || (suffix.utf8.first == UInt8(ascii: ".") && suffix != ".") else {
             throw PathError(
                 .invalidPath, "'\(Escaping.printable(suffix))' is no suffix: write a dot, then something", path: self)
         }
@@ -105,7 +105,7 @@ extension Path {
     ///
     /// - Throws: as ``appending(_:)-(Path)``.
     public func appending(_ text: String) throws(PathError) -> Path {
-        if text.hasPrefix(Reference.scheme) { return try appending(try Path(text)) }
+        if Reference.isMeant(by: text) { return try appending(try Path(text)) }
         return try appending(bytes: text.utf8)
     }
 

@@ -31,14 +31,14 @@ public struct Path: Hashable, Sendable {
     ///   text, another scheme than `lit://`, more than 4,096 bytes.
     public init(_ text: some StringProtocol) throws(PathError) {
         do throws(NameError) {
-            if text.hasPrefix(Reference.scheme) {
+            if Reference.isMeant(by: text) {
                 reference = try Reference(text)
             } else {
                 guard !text.isEmpty else {
                     throw .invalidPath("", reason: "it is empty; '.' is the root directory of the work")
                 }
                 let scheme = text.prefix { $0.isLetter }
-                guard scheme.isEmpty || !text[scheme.endIndex...].hasPrefix("://") else {
+                guard scheme.isEmpty || !text[scheme.endIndex...].utf8.starts(with: "://".utf8) else {
                     throw .invalidReference(
                         Escaping.printable(String(text)),
                         reason: "it does not begin with \(Reference.scheme); for a file URL use init(url:)")

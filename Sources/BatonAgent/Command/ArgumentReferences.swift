@@ -14,7 +14,7 @@ struct ArgumentReferences: Sendable {
     func resolve(_ arguments: [String]) async throws(BatonError) -> [String] {
         var resolved: [String] = []
         for argument in arguments {
-            guard argument.hasPrefix(Reference.scheme), let reference = try? Reference(argument),
+            guard Reference.isMeant(by: argument), let reference = try? Reference(argument),
                 let origin = reference.origin
             else {
                 resolved.append(argument)

@@ -33,7 +33,7 @@ final class WorkCommand: Sendable {
         let variables = environment.map { (Environment.Key(stringLiteral: $0.key), Optional($0.value)) }
         do {
             let result = try await Subprocess.run(
-                arguments[0].contains("/") ? .path(FilePath(arguments[0])) : .name(arguments[0]),
+                arguments[0].utf8.contains(UInt8(ascii: "/")) ? .path(FilePath(arguments[0])) : .name(arguments[0]),
                 arguments: Arguments(Array(arguments.dropFirst())),
                 environment: .inherit.updating(Dictionary(uniqueKeysWithValues: variables)),
                 input: .fileDescriptor(.standardInput, closeAfterSpawningProcess: false),

@@ -12,11 +12,18 @@ public struct Reference: Hashable, Sendable {
 
     public static let scheme = "lit://"
 
+    /// Whether a text is a reference, if perhaps a wrong one, and no plain path: it begins with `lit://`.
+    ///
+    /// Names are bytes: by characters, a name that begins with a combining mark would be one with the slash before it.
+    public static func isMeant(by text: some StringProtocol) -> Bool {
+        text.utf8.starts(with: scheme.utf8)
+    }
+
     /// Parses the text form.
     ///
     /// - Throws: ``NameError``: no `lit://`, a raw `?` or `#`, a bad percent escape, a name that cannot be.
     public init(_ text: some StringProtocol) throws(NameError) {
-        guard text.hasPrefix(Reference.scheme) else {
+        guard Reference.isMeant(by: text) else {
             throw .invalidReference(
                 Escaping.printable(String(text)), reason: "it does not begin with \(Reference.scheme)")
         }

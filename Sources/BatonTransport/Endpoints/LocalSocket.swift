@@ -12,9 +12,9 @@ final class LocalSocketPath: Sendable {
 
     /// - Throws: `unreachable` if the directory cannot be opened.
     init(_ path: String) throws(BatonError) {
-        let slash = path.lastIndex(of: "/")
+        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
         let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+        name = slash.map { String(path[path.utf8.index(after: $0)...]) } ?? path
         self.path = path
         directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else {

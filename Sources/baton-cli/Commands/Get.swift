@@ -62,8 +62,9 @@ enum Destination {
     static func resolve(_ text: String, source: Reference) throws -> PathName {
         guard !text.isEmpty else { throw ValidationError("the destination is empty") }
         var path = text
-        let last = text.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
-        if last.isEmpty || last == "." || last == ".." {
+        let last =
+            text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).last ?? Substring().utf8
+        if ["", ".", ".."].contains(String(Substring(last))) {
             let name = source.path.name.isEmpty ? Array((source.origin?.description ?? "").utf8)[...] : source.path.name
             guard !name.isEmpty else { throw ValidationError("the source has no name; name the copy itself") }
             return try resolve(Array((path + "/").utf8) + name)

@@ -9,9 +9,11 @@ enum OwnPath {
     /// A path in the file system becomes an absolute one; the agent knows whether it lies below the work's root.
     static func parse(_ text: String) throws -> Reference {
         do throws(NameError) {
-            if text.hasPrefix(Reference.scheme) { return try Reference(text) }
+            if Reference.isMeant(by: text) { return try Reference(text) }
             guard !text.isEmpty else { throw .invalidPath(text, reason: "it is empty; '.' is the whole directory") }
-            if text.hasPrefix("/") { return Reference(path: try PathName(resolving: Array(text.utf8))) }
+            if text.utf8.first == UInt8(ascii: "/") {
+                return Reference(path: try PathName(resolving: Array(text.utf8)))
+            }
             guard let directory = WorkingDirectory.bytes else {
                 throw .invalidPath(text, reason: "the working directory is gone")
             }

@@ -21,6 +21,7 @@ import Testing
         ("lit://w@a@b", "lit://w@a%40b"), ("a@b", "lit://a%40b"), ("lit://a%20b", "lit://a b"),
         ("a%20b", "lit://a%2520b"),
         ("lit://caf%C3%A9%FF", "lit://café%FF"), ("what?", "lit://what%3F"),
+        ("lit://%CC%AFx", "lit://\u{32F}x"), ("\u{32F}x", "lit://\u{32F}x"),
     ])
     func `plain text is taken as it stands, a reference is decoded, and each has one written form`(
         _ text: String, _ written: String

@@ -12,7 +12,8 @@ enum StoreNames {
     /// directory, becomes `%2E`.
     static func token(_ name: some Collection<UInt8>) -> String {
         var token = Escaping.encode(name, reserved: [UInt8(ascii: "/"), UInt8(ascii: " ")])
-        if token.isEmpty || token.hasPrefix(".") { token = "%2E" + token.dropFirst() }
+        if token.isEmpty { token = "%2E" }
+        if name.first == UInt8(ascii: ".") { token = "%2E" + String(decoding: token.utf8.dropFirst(), as: UTF8.self) }
         guard token.utf8.count > longest else { return token }
         var digest = SHA256()
         digest.update(Array(name))
