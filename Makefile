@@ -59,9 +59,9 @@ test: build ## Run all tests
 	@Scripts/require run test
 	@Scripts/test
 
-conformance: build ## Check relay and agent against the cases and vectors of the protocol (FILTER=rule, case or file)
+conformance: release ## Check relay and agent against the cases and vectors of the protocol (FILTER=rule, case or file)
 	@Scripts/require run
-	@Scripts/conformance $$($(SWIFT) build --show-bin-path) $(if $(FILTER),--filter '$(FILTER)')
+	@Scripts/conformance $(RELEASE_BIN) $(if $(FILTER),--filter '$(FILTER)')
 
 soak: build ## Kill processes at random moments and rewrite sources for long (MOMENTS=, SEED=, SECONDS=)
 	@Scripts/require run

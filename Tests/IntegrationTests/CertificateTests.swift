@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("A certificate that will not do is refused, and both sides say why", .timeLimit(.minutes(30)))
+@Suite("A certificate that will not do is refused, and both sides say why", .timeLimit(.patientMinutes(30)))
 struct CertificateTests {
     /// An agent with these certificates must end with the status and the words; the relay must log its words and serve others.
     private func refuses(

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("The command line keeps its words", .timeLimit(.minutes(30)))
+@Suite("The command line keeps its words", .timeLimit(.patientMinutes(30)))
 struct CommandLineTests {
     private let files = "mkdir outputs; echo 1 > outputs/file; ln -s file outputs/link"
 

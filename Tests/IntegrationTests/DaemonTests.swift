@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("The daemons begin and end as service managers expect", .timeLimit(.minutes(30)))
+@Suite("The daemons begin and end as service managers expect", .timeLimit(.patientMinutes(30)))
 struct DaemonTests {
     // MARK: Ready
 

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("A get that fails says why, and the destination is as it was", .timeLimit(.minutes(30)))
+@Suite("A get that fails says why, and the destination is as it was", .timeLimit(.patientMinutes(30)))
 struct DestinationTests {
     /// Whether the destination `copy`, made beforehand, and the directory it lies in are untouched.
     private func expectUntouched(_ agent: Agent, sourceLocation: SourceLocation = #_sourceLocation) async throws {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("get copies what is at a path to this machine", .timeLimit(.minutes(30)))
+@Suite("get copies what is at a path to this machine", .timeLimit(.patientMinutes(30)))
 struct GetTests {
     private let file = "mkdir outputs; echo content > outputs/file"
     private let tree = """

@@ -1,6 +1,6 @@
 import Testing
 
-@Suite("A work is who its certificate says, once", .timeLimit(.minutes(30)))
+@Suite("A work is who its certificate says, once", .timeLimit(.patientMinutes(30)))
 struct IdentityTests {
     @Test("A second agent with the same identity replaces the first: the older says so and ends, the newer serves")
     func replaced() async throws {

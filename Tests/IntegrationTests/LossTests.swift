@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@Suite("A process that is killed in the middle of a get", .timeLimit(.minutes(30)))
+@Suite("A process that is killed in the middle of a get", .timeLimit(.patientMinutes(30)))
 struct LossTests {
     /// Starts a get over old content, and hands it to `body` when bytes have arrived.
     private func duringGet(_ body: (Cluster, Program) async throws -> Void) async throws {

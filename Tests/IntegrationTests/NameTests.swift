@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Names are bytes: whatever Linux takes arrives as it was", .timeLimit(.minutes(30)))
+@Suite("Names are bytes: whatever Linux takes arrives as it was", .timeLimit(.patientMinutes(30)))
 struct NameTests {
     /// Each a `printf` format for a name, and the name in a reference.
     static let odd = [
@@ -98,7 +98,7 @@ struct NameTests {
     }
 }
 
-@Suite("Real trees arrive exactly, says rsync", .serialized, .timeLimit(.minutes(30)))
+@Suite("Real trees arrive exactly, says rsync", .serialized, .timeLimit(.patientMinutes(30)))
 struct RealTreeTests {
     @Test("A system's own tree", arguments: ["/usr/include", "/usr/lib/gcc"])
     func tree(_ path: String) async throws {

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@Suite("A get on a terminal shows how far it is", .timeLimit(.minutes(30)))
+@Suite("A get on a terminal shows how far it is", .timeLimit(.patientMinutes(30)))
 struct ProgressTests {
     /// Runs a get of the large file whose stderr is a terminal (one that `script` makes), and returns what that shows.
     private func shown(_ flags: String) async throws -> String {

@@ -3,7 +3,7 @@ import Testing
 
 /// `Tests/PythonClient` was written by somebody who had the text of `Protocol/` and nothing else: where it fails, the text has lost
 /// something, or the programs do what it does not say.
-@Suite("A client made from the specification alone, in Python's standard library", .timeLimit(.minutes(30)))
+@Suite("A client made from the specification alone, in Python's standard library", .timeLimit(.patientMinutes(30)))
 struct PythonClientTests {
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "../PythonClient").standardizedFileURL.path

@@ -1,6 +1,6 @@
 import Testing
 
-@Suite("exists, stat, ls, share and ping answer about the origin, now", .timeLimit(.minutes(30)))
+@Suite("exists, stat, ls, share and ping answer about the origin, now", .timeLimit(.patientMinutes(30)))
 struct QuestionTests {
     private let files = """
         mkdir -p outputs/empty; printf hello > outputs/greeting; chmod 640 outputs/greeting

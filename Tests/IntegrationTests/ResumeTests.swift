@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@Suite("A transfer that was interrupted goes on where it stopped", .timeLimit(.minutes(30)))
+@Suite("A transfer that was interrupted goes on where it stopped", .timeLimit(.patientMinutes(30)))
 struct ResumeTests {
     private static let first = [UInt8](repeating: 1, count: 600)
     private static let second = [UInt8](repeating: 2, count: 400)

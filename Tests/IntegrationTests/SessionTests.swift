@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@Suite("Sessions, lanes, streams and credit are as Protocol/ has them", .timeLimit(.minutes(30)))
+@Suite("Sessions, lanes, streams and credit are as Protocol/ has them", .timeLimit(.patientMinutes(30)))
 struct SessionTests {
     // MARK: Greeting
 

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@Suite("Whoever says nothing is given up", .timeLimit(.minutes(30)))
+@Suite("Whoever says nothing is given up", .timeLimit(.patientMinutes(30)))
 struct SilenceTests {
     /// Waits for the end of a connection and expects it ten seconds after its beginning, give or take a loaded machine.
     private func expectClosedAfterTenSeconds(

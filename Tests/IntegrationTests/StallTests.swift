@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@Suite("A get in which nothing moves ends, and names the hop that holds it up", .timeLimit(.minutes(30)))
+@Suite("A get in which nothing moves ends, and names the hop that holds it up", .timeLimit(.patientMinutes(30)))
 struct StallTests {
     private func stalled(
         _ stop: (Cluster) -> Program, _ judge: (Program.Output) throws -> Void

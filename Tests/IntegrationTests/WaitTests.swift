@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Waiting for a path, by notification", .timeLimit(.minutes(30)))
+@Suite("Waiting for a path, by notification", .timeLimit(.patientMinutes(30)))
 struct WaitTests {
     @Test("While the relay is away a wait ends when its time is up, and says who is away")
     func relayAway() async throws {

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("baton-agent -- COMMAND runs the work", .timeLimit(.minutes(30)))
+@Suite("baton-agent -- COMMAND runs the work", .timeLimit(.patientMinutes(30)))
 struct WorkCommandTests {
     private let files = "mkdir outputs; echo content > outputs/file"
 

@@ -26,6 +26,11 @@ final class CaseRunner {
         return effective & 1 << 1 != 0
     }()
 
+    /// Whether a work can begin a session with the relay at all; why not.
+    func greeting() throws -> Failure? {
+        try AfterCase(World(layouts, certificates: certificates, counterpart: counterpart)).relay()
+    }
+
     /// - Throws: ``CaseError`` for a case that cannot be run as it is written.
     func run(_ tested: Case) throws -> Outcome {
         guard !tested.needsProcess || counterpart.hasProcess else {

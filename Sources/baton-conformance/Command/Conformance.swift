@@ -11,7 +11,8 @@ struct Conformance: ParsableCommand {
         discussion: """
             Against a relay it plays agents, against an agent the relay. The directory of certificates has a \
             subdirectory for each peer, as Protocol/conformance/README.md says. The exit status is 0 if all cases \
-            passed, 1 if one failed, 64 if a case or the command line cannot be used.
+            passed, 1 if one failed, 64 if a case or the command line cannot be used, no case matches, or nothing at \
+            --relay speaks the protocol.
             """)
 
     @Option(help: ArgumentHelp("The relay to check.", valueName: "host:port"))
@@ -45,7 +46,10 @@ struct Conformance: ParsableCommand {
 
     @Option(
         help:
-            "Answers beside a case, floods and the case as a whole may take so many times as long: for a busy machine.")
+            """
+            Answers beside a case, floods and the case as a whole may take so many times as long: for a busy machine. Above 1 cases that need \
+            a quiet one are not run.
+            """)
     var patience = 1
 
     @Flag(help: "One JSON object a line.")
@@ -86,17 +90,25 @@ struct Conformance: ParsableCommand {
 
     func run() throws {
         let layouts = try Layouts(vectors: vectors)
-        let directories = cases.isEmpty ? ["Protocol/conformance", "Protocol/hostile"] : cases
-        let replayed =
-            noVectors ? [] : try VectorCases(tested: agent ? .agent : .relay, layouts: layouts).read(vectors)
-        let chosen = (try CaseFiles.read(directories, layouts) + replayed).filter(isChosen)
+        let matching = try readCases(layouts).filter(matchesFilter)
+        guard !matching.isEmpty else {
+            throw CaseError("no case matches \(filter.joined(separator: ", ")); --list shows all there are")
+        }
+        let chosen = matching.filter { list || ($0.tested == .agent) == agent }
         var report = Report(isJSON: json)
         if list { return report.list(chosen) }
         guard let certs else { throw ValidationError("say --certs DIR") }
+        guard access("\(certs)/alpha/ca.pem", R_OK) == 0 else {
+            throw CaseError("'\(certs)' has no certificates of peers; Scripts/conformance-certificates DIR makes them")
+        }
         guard 1...1000 ~= patience else { throw ValidationError("--patience is a number from 1 to 1000") }
         let counterpart = try counterpart(certs)
         let runner = CaseRunner(
             layouts, certificates: certs, counterpart: counterpart, isAlone: alone, patience: patience)
+        if let relay, let failure = try runner.greeting() {
+            let came = "expected \(failure.expected), came \(failure.came)"
+            throw CaseError("no relay with which a work can begin a session is at \(relay): \(came)")
+        }
         let end = ContinuousClock.now + .seconds(seconds ?? 0)
         repeat {
             for one in chosen { report.add(try runner.run(one)) }
@@ -105,9 +117,17 @@ struct Conformance: ParsableCommand {
         if !report.isClean { throw ExitCode(1) }
     }
 
-    private func isChosen(_ one: Case) -> Bool {
-        guard list || (one.tested == .agent) == agent else { return false }
-        return filter.isEmpty
+    /// Of relays and of agents.
+    private func readCases(_ layouts: Layouts) throws -> [Case] {
+        let directories = cases.isEmpty ? ["Protocol/conformance", "Protocol/hostile"] : cases
+        let written = try CaseFiles.read(directories, layouts)
+        if noVectors { return written }
+        return try written
+            + [Case.Tested.relay, .agent].flatMap { try VectorCases(tested: $0, layouts: layouts).read(vectors) }
+    }
+
+    private func matchesFilter(_ one: Case) -> Bool {
+        filter.isEmpty
             || filter.contains { one.name.contains($0) || one.rules.contains($0) || one.file.contains($0) }
     }
 
@@ -115,6 +135,9 @@ struct Conformance: ParsableCommand {
         if agent {
             guard !command.isEmpty else { throw ValidationError("say after -- how the agent is started") }
             return try Counterpart(agent: command, certificates: certs)
+        }
+        guard relay == nil || command.isEmpty else {
+            throw ValidationError("either --relay or, after --, how the relay is started")
         }
         guard relay != nil || !command.isEmpty else {
             throw ValidationError("say --relay HOST:PORT, or after -- how the relay is started, or --agent")

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@Suite("An agent hands calls to the one program that takes them", .timeLimit(.minutes(30)))
+@Suite("An agent hands calls to the one program that takes them", .timeLimit(.patientMinutes(30)))
 struct AgentCallTests {
     private let call = RawFrame.Call(
         work: "deploy", references: [.init(origin: "trainer", path: "outputs/x")], arguments: [1, 2, 3])

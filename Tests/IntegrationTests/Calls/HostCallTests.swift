@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@Suite("A work of an app takes what it is called for, and refuses what it must", .timeLimit(.minutes(30)))
+@Suite("A work of an app takes what it is called for, and refuses what it must", .timeLimit(.patientMinutes(30)))
 struct HostCallTests {
     /// Runs `body` beside the work `left`, with a connection in the name of a caller, and with what a flow of the same program has sent to
     /// have it wait for the file `go`.

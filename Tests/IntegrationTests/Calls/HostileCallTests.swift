@@ -1,7 +1,9 @@
 import Foundation
 import Testing
 
-@Suite("Who breaks the rules of calls is told its error and closed; nobody else is harmed", .timeLimit(.minutes(30)))
+@Suite(
+    "Who breaks the rules of calls is told its error and closed; nobody else is harmed", .timeLimit(.patientMinutes(30))
+)
 struct HostileCallTests {
     struct Offence: Sendable, CustomTestStringConvertible {
         let testDescription: String

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@Suite("A relay brings calls to the work that they name, once", .timeLimit(.minutes(30)))
+@Suite("A relay brings calls to the work that they name, once", .timeLimit(.patientMinutes(30)))
 struct RelayCallTests {
     private let call = RawFrame.Call(
         work: "fourth",

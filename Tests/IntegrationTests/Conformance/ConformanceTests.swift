@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Our programs keep to the cases of the protocol, and what does not is told", .timeLimit(.minutes(30)))
+@Suite("Our programs keep to the cases of the protocol, and what does not is told", .timeLimit(.patientMinutes(30)))
 struct ConformanceTests {
     @Test("The relay does", arguments: CaseFile.all("relay-", and: "hostile/"))
     func relay(_ file: CaseFile) async throws {

@@ -1,7 +1,7 @@
 import Testing
 
 /// Debug builds of the programs can be told to break one rule; see `Flaw` in BatonProtocol.
-@Suite("A program that breaks a rule fails the cases of that rule", .timeLimit(.minutes(30)))
+@Suite("A program that breaks a rule fails the cases of that rule", .timeLimit(.patientMinutes(30)))
 struct FlawTests {
     private static let relayRules = [
         "FRM-7", "FRM-9", "SES-14", "SES-29", "SES-38", "STR-14", "STR-18", "CRD-1", "CRD-4", "TLS-13",

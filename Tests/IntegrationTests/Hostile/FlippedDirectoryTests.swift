@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@Suite("A local user who swaps directories for links while a tree is walked", .timeLimit(.minutes(30)))
+@Suite("A local user who swaps directories for links while a tree is walked", .timeLimit(.patientMinutes(30)))
 struct FlippedDirectoryTests {
     /// A tree with directories `d0` to `d9` of 20 files each.
     private static let script = """

@@ -1,6 +1,8 @@
 import Testing
 
-@Suite("A peer that breaks the protocol is told its error and closed; nobody else is harmed", .timeLimit(.minutes(30)))
+@Suite(
+    "A peer that breaks the protocol is told its error and closed; nobody else is harmed",
+    .timeLimit(.patientMinutes(30)))
 struct HostileFrameTests {
     struct Offence: Sendable, CustomTestStringConvertible {
         let testDescription: String

@@ -1,6 +1,6 @@
 import Testing
 
-@Suite("Hard links of an origin lead to files of the same tree, and nowhere else", .timeLimit(.minutes(30)))
+@Suite("Hard links of an origin lead to files of the same tree, and nowhere else", .timeLimit(.patientMinutes(30)))
 struct HostileLinkTests {
     /// A hard link `h` in a tree with the directory `d`, the empty file `f` and the link `g` to a file outside, and the link `e`
     /// to the directory that it is in.

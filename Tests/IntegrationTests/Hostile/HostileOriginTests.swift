@@ -3,7 +3,7 @@ import Testing
 
 @Suite(
     "What an origin sends is judged: nothing of a bad tree is published, and nothing lands elsewhere",
-    .timeLimit(.minutes(30)))
+    .timeLimit(.patientMinutes(30)))
 struct HostileOriginTests {
     struct BadTree: Sendable, CustomTestStringConvertible {
         let testDescription: String

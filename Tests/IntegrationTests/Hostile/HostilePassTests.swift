@@ -2,7 +2,7 @@ import Testing
 
 @Suite(
     "What an origin sends in further passes is judged, too: a bad one publishes nothing, and nothing lands elsewhere",
-    .timeLimit(.minutes(30)))
+    .timeLimit(.patientMinutes(30)))
 struct HostilePassTests {
     /// What an origin sends after a first pass that holds the directories `d` and `e`, the empty files `d/f`, `d/g` and `f`, and
     /// the link `l` to a directory outside.

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@Suite("An origin that is asked to go on may lie about what it has sent before", .timeLimit(.minutes(30)))
+@Suite("An origin that is asked to go on may lie about what it has sent before", .timeLimit(.patientMinutes(30)))
 struct HostileResumeTests {
     struct Lie: Sendable, CustomTestStringConvertible {
         let testDescription: String

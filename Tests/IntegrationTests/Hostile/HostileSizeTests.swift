@@ -1,6 +1,6 @@
 import Testing
 
-@Suite("An origin cannot send more than is taken: it is stopped, and nothing is kept", .timeLimit(.minutes(30)))
+@Suite("An origin cannot send more than is taken: it is stopped, and nothing is kept", .timeLimit(.patientMinutes(30)))
 struct HostileSizeTests {
     private static let fewEntries = ["BATON_MAX_ENTRIES": "1000"]
 

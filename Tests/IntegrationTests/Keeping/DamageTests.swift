@@ -1,6 +1,6 @@
 import Testing
 
-@Suite("What has rotted in the store is not served for what it was", .timeLimit(.minutes(30)))
+@Suite("What has rotted in the store is not served for what it was", .timeLimit(.patientMinutes(30)))
 struct DamageTests {
     /// Two generations of three files, the second of which is damaged while the relay runs.
     private func damaged(_ damage: String, _ body: (Cluster) async throws -> Void) async throws {

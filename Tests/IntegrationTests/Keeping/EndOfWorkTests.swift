@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("What a work declared outlives it", .timeLimit(.minutes(30)))
+@Suite("What a work declared outlives it", .timeLimit(.patientMinutes(30)))
 struct EndOfWorkTests {
     private static let writing = """
         cd $BATON_ROOT; mkdir -p outputs/checkpoints

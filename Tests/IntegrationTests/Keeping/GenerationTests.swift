@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Generations: how many are kept, for how long, and who may do what with them", .timeLimit(.minutes(30)))
+@Suite("Generations: how many are kept, for how long, and who may do what with them", .timeLimit(.patientMinutes(30)))
 struct GenerationTests {
     /// Persists so many versions of `outputs/file`: each holds its number.
     private func persist(_ numbers: ClosedRange<Int>, in cluster: Cluster) async throws {

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@Suite("A get whose live source disappears half way goes on from the stored copy", .timeLimit(.minutes(30)))
+@Suite("A get whose live source disappears half way goes on from the stored copy", .timeLimit(.patientMinutes(30)))
 struct GoingOnTests {
     /// Gets a large file that its work has persisted, `changed` since or not; the work dies in the middle.
     private func interrupted(

@@ -46,7 +46,7 @@ struct PersistKill: Sendable, CustomStringConvertible {
 }
 
 /// `BATON_KILL_MOMENTS` and `BATON_KILL_SEED` as with the kills of gets.
-@Suite("A relay that is killed while it keeps what a work leaves behind", .timeLimit(.minutes(60)))
+@Suite("A relay that is killed while it keeps what a work leaves behind", .timeLimit(.patientMinutes(60)))
 struct PersistKillTests {
     /// Side by side, each with a relay and a store of its own: most of the time somebody waits to connect again.
     private static let shares = 3

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("baton persist has the relay keep declared paths now", .timeLimit(.minutes(30)))
+@Suite("baton persist has the relay keep declared paths now", .timeLimit(.patientMinutes(30)))
 struct PersistTests {
     private let files = "mkdir outputs; echo content > outputs/file; chmod 640 outputs/file; ln -s file outputs/link"
 

@@ -44,7 +44,7 @@ private struct PlayedAgent {
     static let data = [UInt8](repeating: 1, count: 600)
 }
 
-@Suite("PERSIST on the wire, with an agent that the test plays", .timeLimit(.minutes(30)))
+@Suite("PERSIST on the wire, with an agent that the test plays", .timeLimit(.patientMinutes(30)))
 struct PersistWireTests {
     @Test("The relay asks for the tree on an even stream, by BASE for what differs from the generation that it has")
     func base() async throws {

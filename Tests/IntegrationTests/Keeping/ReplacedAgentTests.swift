@@ -3,7 +3,8 @@ import Glibc
 import Testing
 
 @Suite(
-    "An agent that was replaced by a newer session of its identity publishes nothing any more", .timeLimit(.minutes(30))
+    "An agent that was replaced by a newer session of its identity publishes nothing any more",
+    .timeLimit(.patientMinutes(30))
 )
 struct ReplacedAgentTests {
     /// A first agent of the work `third`, which stands still in the middle of a persist while a second one takes its place, and then

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("The same work on a new machine gets its own paths back", .timeLimit(.minutes(30)))
+@Suite("The same work on a new machine gets its own paths back", .timeLimit(.patientMinutes(30)))
 struct RestoreTests {
     private let files = """
         mkdir -p outputs/sub data; echo one > outputs/one; echo two > outputs/sub/two; ln outputs/one outputs/same

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("A store without room refuses before anything is lost", .timeLimit(.minutes(30)))
+@Suite("A store without room refuses before anything is lost", .timeLimit(.patientMinutes(30)))
 struct StoreRoomTests {
     private static let megabyte = 1 << 20
     private let script = "mkdir outputs; head -c 1000000 /dev/urandom > outputs/file"

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Who answers: the live work for what it has, the store for the rest", .timeLimit(.minutes(30)))
+@Suite("Who answers: the live work for what it has, the store for the rest", .timeLimit(.patientMinutes(30)))
 struct StoredAnswerTests {
     private let files = """
         mkdir -p outputs/sub; printf hello > outputs/greeting; echo 2 > outputs/sub/two; chmod 640 outputs/greeting

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("The parts of an app as processes", .timeLimit(.minutes(30)))
+@Suite("The parts of an app as processes", .timeLimit(.patientMinutes(30)))
 struct AppProcessTests {
     /// Runs `body` beside the work `left` and a flow whose call waits there for the file `go`.
     private func duringACall(

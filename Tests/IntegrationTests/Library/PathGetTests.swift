@@ -2,7 +2,7 @@ import Baton
 import Foundation
 import Testing
 
-@Suite("Path.get brings what lies at a path of another work", .timeLimit(.minutes(30)))
+@Suite("Path.get brings what lies at a path of another work", .timeLimit(.patientMinutes(30)))
 struct PathGetTests {
     private let tree = """
         mkdir -p outputs/c/empty outputs/nothing; echo one > outputs/c/epoch=1.ckpt; echo two > outputs/c/epoch=2.ckpt

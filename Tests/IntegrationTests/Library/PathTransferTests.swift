@@ -2,7 +2,7 @@ import Baton
 import Foundation
 import Testing
 
-@Suite("Path.transfer shows how far a get is, and cancels it", .timeLimit(.minutes(30)))
+@Suite("Path.transfer shows how far a get is, and cancels it", .timeLimit(.patientMinutes(30)))
 struct PathTransferTests {
     /// Runs the body with a path of the large file whose origin stands still, by SIGSTOP, once a hundred chunks of it were read.
     private func heldUp(_ body: (Cluster, Path, Program) async throws -> Void) async throws {

@@ -17,7 +17,7 @@ func expect<Value>(
     return error
 }
 
-@Suite("The library asks other works about their paths", .timeLimit(.minutes(30)))
+@Suite("The library asks other works about their paths", .timeLimit(.patientMinutes(30)))
 struct RemoteTests {
     private let tree = "mkdir -p outputs/c/empty; echo one > outputs/c/1.ckpt; echo 22 > outputs/c/2.ckpt"
     private let checkpoints: Path = "lit://trainer@outputs/c"
@@ -201,7 +201,7 @@ struct RemoteTests {
     }
 }
 
-@Suite("withAgent lets a program speak for the work whose agent runs it", .timeLimit(.minutes(30)))
+@Suite("withAgent lets a program speak for the work whose agent runs it", .timeLimit(.patientMinutes(30)))
 struct WithAgentTests {
     @Test("Paths lie where that work has them, only within the scope, and its errors come through")
     func scope() async throws {

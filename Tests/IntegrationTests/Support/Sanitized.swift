@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 /// What `make sanitize` says to the tests: programs with a sanitizer in them are many times as slow, and where they report what
 /// they find is in their environment.
@@ -14,4 +15,8 @@ enum Sanitized {
 extension Duration {
     /// As long as the tests' patience has it: for limits above, never below.
     var patient: Duration { self * Sanitized.patience }
+}
+
+extension TimeLimitTrait.Duration {
+    static func patientMinutes(_ minutes: Int) -> Self { .minutes(minutes * Sanitized.patience) }
 }

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import Testing
 
-@Suite("A tree arrives as it was, judged by rsync", .timeLimit(.minutes(30)))
+@Suite("A tree arrives as it was, judged by rsync", .timeLimit(.patientMinutes(30)))
 struct FidelityTests {
     private func expectSame(
         _ source: String, _ copy: String, flags: String = "-aHXA", sourceLocation: SourceLocation = #_sourceLocation

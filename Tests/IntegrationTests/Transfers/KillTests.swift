@@ -5,7 +5,7 @@ import Testing
 
 /// `BATON_KILL_MOMENTS` says at how many moments each of the processes is killed (50 if it is not set), `BATON_KILL_SEED` lets
 /// them be drawn instead of taken from the plan. `make soak` sets both.
-@Suite("A process that is killed at a chosen moment", .timeLimit(.minutes(60)))
+@Suite("A process that is killed at a chosen moment", .timeLimit(.patientMinutes(60)))
 struct KillTests {
     @Test(
         "The destination was whole-old before, or is whole-new; it is exact after the process has come back and the get is repeated; what had come is not sent again",

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `BATON_REWRITE_SECONDS` says for how long each source is rewritten (30 if it is not set).
-@Suite("A source that is rewritten while it is got", .timeLimit(.minutes(60)))
+@Suite("A source that is rewritten while it is got", .timeLimit(.patientMinutes(60)))
 struct RewritingTests {
     private static let seconds =
         ProcessInfo.processInfo.environment["BATON_REWRITE_SECONDS"].flatMap { Double($0) } ?? 30
