@@ -54,6 +54,13 @@ struct ConformanceTests {
         for text in ["broken.json", "\"n\"", "step 1"] { #expect(output.stderr.contains(text), "\(output)") }
     }
 
+    @Test("A filter that no case matches is an error, not a success")
+    func noMatch() async throws {
+        let output = try await CaseFile(name: "no such case").run(
+            [], against: [Program.ours("baton-relay"), "--listen", "{address}", "--certs", "{certs}"])
+        #expect(output.status == 64 && output.stderr.contains("no case matches no such case"), "\(output)")
+    }
+
     private func broken(_ text: String) async throws -> Program.Output {
         let folder = try TemporaryFolder()
         try #"{"about": "no file of ours", "cases": [\#(text)]}"#.write(
@@ -72,7 +79,7 @@ struct CaseFile: Sendable, CustomTestStringConvertible {
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "../../../Protocol").standardizedFileURL.path
 
-    /// The files of cases for one side, those for both, and the vectors. Floods are left to `make conformance`: what they do to
+    /// The files of cases for one side, those for both, and the vectors that are frames. Floods are left to `make conformance`: what they do to
     /// others can be judged on a machine that does nothing else.
     static func all(_ prefix: String, and other: String) -> [CaseFile] {
         let names = ["conformance", "hostile", "vectors"].flatMap { directory in
@@ -81,9 +88,14 @@ struct CaseFile: Sendable, CustomTestStringConvertible {
         }
         let own = names.filter { name in
             name.hasSuffix(".json") && name != "hostile/floods.json"
-                && ["/" + prefix, other, "vectors/"].contains { name.contains($0) }
+                && (["/" + prefix, other].contains { name.contains($0) } || hasFrames(name))
         }
         return own.sorted().map { CaseFile(name: $0) }
+    }
+
+    private static func hasFrames(_ name: String) -> Bool {
+        let text = try? String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)
+        return name.hasPrefix("vectors/") && text?.contains("\"frames\"") == true
     }
 
     /// Only a few are run at a time: the machine may be small.
