@@ -122,7 +122,7 @@ final class Child {
         return ended
     }
 
-    private func failure() -> BenchError {
+    func failure() -> BenchError {
         let status = status() ?? 0
         let how = status & 0x7F == 0 ? "status \(status >> 8 & 0xFF)" : "signal \(status & 0x7F)"
         return BenchError("\(name) ended with \(how); its last words: \(read(errors).suffix(2000))")
