@@ -19,7 +19,7 @@ public enum Daemon {
     ///
     /// - Parameter onStandardError: stdout belongs to somebody else.
     public static func announce(_ place: String, onStandardError: Bool = false) {
-        StandardStream.write("ready \(place)\n", to: onStandardError ? STDERR_FILENO : STDOUT_FILENO)
+        StandardStream.write("ready \(place)\n".utf8, to: onStandardError ? STDERR_FILENO : STDOUT_FILENO)
         notify("READY=1")
     }
 

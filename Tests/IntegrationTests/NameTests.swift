@@ -28,6 +28,14 @@ struct NameTests {
         }
     }
 
+    @Test("A script reads an odd name from get --quiet as it is")
+    func quiet() async throws {
+        try await Cluster.run("mkdir outputs; echo 1 > $'outputs/a\\377%'") { cluster in
+            let get = "\(try Program.ours("baton")) get --quiet 'lit://trainer@outputs/a%FF%25'"
+            #expect(try await shell("cat \"$(\(get))\"", in: cluster.deploy.root) == "1\n")
+        }
+    }
+
     @Test("ls prints names escaped, one to a line, so that none can move a terminal's cursor")
     func listing() async throws {
         try await Cluster.run("mkdir outputs; cd outputs; touch $'a\\nb' $'c\\033[2Jd' $'e\\377'") { cluster in

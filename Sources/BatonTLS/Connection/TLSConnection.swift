@@ -62,6 +62,9 @@ public final class TLSConnection {
     /// Whether the handshake is done.
     public var isEstablished: Bool { peer != nil && !hasFailed }
 
+    /// Whether the handshake begins with this side.
+    var speaksFirst: Bool { context.role == .client }
+
     /// Whether something has come that has not been taken out as plaintext, perhaps a part of a record only.
     var holdsInput: Bool { ciphertext.inputCount > 0 || SSL_has_pending(pointer) == 1 }
 

@@ -134,7 +134,8 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
             encryptFlushed(context)
         } else {
             state = .handshaking
-            proceed(context, connection)
+            // A server has nothing to say first, and what OpenSSL takes for a handshake (45 KB) a silent peer is not worth.
+            if connection.speaksFirst { proceed(context, connection) }
             context.read()
         }
     }

@@ -9,7 +9,11 @@ import NIOCore
 final class HandshakeHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
+    /// An event: another connection has taken the place of this one.
+    struct Displaced {}
+
     private let loop: any EventLoop
+    private let place: UnknownPeers.Place
     private let makeHandler: @Sendable (PeerCertificate) -> ConnectionHandler
     private let onRefusal: @Sendable (BatonError) -> Void
     private var deadline: Scheduled<Void>?
@@ -18,13 +22,16 @@ final class HandshakeHandler: ChannelInboundHandler {
 
     /// - Parameters:
     ///   - loop: where the connection is to go on.
+    ///   - place: of this connection, as long as it is not greeted.
     ///   - makeHandler: makes what drives it there.
     ///   - onRefusal: told once if it did not come so far.
     init(
-        loop: any EventLoop, makeHandler: @escaping @Sendable (PeerCertificate) -> ConnectionHandler,
+        loop: any EventLoop, place: UnknownPeers.Place,
+        makeHandler: @escaping @Sendable (PeerCertificate) -> ConnectionHandler,
         onRefusal: @escaping @Sendable (BatonError) -> Void
     ) {
         self.loop = loop
+        self.place = place
         self.makeHandler = makeHandler
         self.onRefusal = onRefusal
     }
@@ -40,14 +47,25 @@ final class HandshakeHandler: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard let handshake = event as? TLSHandshakeCompleted else {
-            return context.fireUserInboundEventTriggered(event)
+        switch event {
+        case is Displaced:
+            guard !hasMoved else { return }
+            reason = BatonError(
+                .tooManyConnections, "too many wait for the end of their TLS handshake, this one for longest")
+            context.close(promise: nil)
+        case let handshake as TLSHandshakeCompleted where place.keep():
+            move(context, handshake.peer)
+        default:
+            context.fireUserInboundEventTriggered(event)
         }
+    }
+
+    private func move(_ context: ChannelHandlerContext, _ peer: PeerCertificate) {
         deadline?.cancel()
         hasMoved = true
         let (makeHandler, onRefusal) = (makeHandler, onRefusal)
         context.move(to: loop, with: { $0.controlOptions() }) { _ in
-            makeHandler(handshake.peer)
+            makeHandler(peer)
         } onLoss: {
             onRefusal(BatonError(connection: $0))
         }

@@ -3,7 +3,6 @@ public import BatonTLS
 public import Logging
 import NIOCore
 import NIOPosix
-import Synchronization
 
 /// Judges who may come in; called on the control loop.
 public protocol Doorkeeper: AnyObject, Sendable {
@@ -62,20 +61,22 @@ private struct Door: Sendable {
     let doorkeeper: any Doorkeeper
     let logger: Logger
     let unknown = UnknownPeers(limit: 2048)
+    let refusals = RefusalLog()
 
     func receive(_ channel: any Channel) throws {
         let accepted = NIODeadline.now()
         var logger = logger
         logger[metadataKey: "peer"] = "\(channel.remoteAddress?.description ?? "unknown")"
-        guard let place = unknown.enter() else {
-            logger.warning("refused a connection: too many are not greeted yet")
+        let entered = unknown.enter { channel.pipeline.fireUserInboundEventTriggered(HandshakeHandler.Displaced()) }
+        guard let place = entered else {
+            refusals.note(BatonError(.tooManyConnections, "too many are not greeted yet"), logger)
             throw ChannelError.alreadyClosed
         }
         let refused: @Sendable (BatonError) -> Void = { [logger] error in
             place.leave()
-            logger.warning("refused a connection: \(error.message)", metadata: ["code": "\(error.code.name)"])
+            refusals.note(error, logger)
         }
-        let handler = HandshakeHandler(loop: loop) { certificate in
+        let handler = HandshakeHandler(loop: loop, place: place) { certificate in
             ConnectionHandler(kind: nil, greeting: nil, start: accepted, certificate: certificate) {
                 certificate throws(ProtocolViolation) in
                 try doorkeeper.recognize(certificate)
@@ -97,39 +98,6 @@ private struct Door: Sendable {
             place.leave()
             logger.error("cannot serve a connection: \(error)")
             throw error
-        }
-    }
-}
-
-/// Counts the connections whose peer is not known yet.
-private final class UnknownPeers: Sendable {
-    private let limit: Int
-    private let count = Mutex(0)
-
-    init(limit: Int) { self.limit = limit }
-
-    /// The place of one connection. Given back once, though it can be lost in several ways at once.
-    final class Place: Sendable {
-        private let peers: UnknownPeers
-        private let isTaken = Mutex(true)
-
-        fileprivate init(among peers: UnknownPeers) { self.peers = peers }
-
-        func leave() {
-            let wasTaken = isTaken.withLock { isTaken in
-                defer { isTaken = false }
-                return isTaken
-            }
-            if wasTaken { peers.count.withLock { $0 -= 1 } }
-        }
-    }
-
-    /// `nil` if there are too many.
-    func enter() -> Place? {
-        count.withLock { count in
-            guard count < limit else { return nil }
-            count += 1
-            return Place(among: self)
         }
     }
 }

@@ -33,7 +33,7 @@ struct Get: AsyncParsableCommand {
             stall: try transfer.stallMilliseconds())
         try await conversation.ask(about: reference) { client throws(BatonError) in
             let answer = try await conversation.get(reference, to: place, from: client)
-            conversation.print(json: answer, orLine: conversation.isQuiet ? answer.destination : answer.lines)
+            conversation.show(answer) { answer.show(isQuiet: conversation.isQuiet) }
             return 0
         }
     }

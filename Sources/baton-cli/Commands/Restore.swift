@@ -30,7 +30,7 @@ struct Restore: AsyncParsableCommand {
             }
             let wanted = references.isEmpty ? plan.stored.map { Reference(path: $0.path) } : references
             return await conversation.each(wanted, RestoreAnswer.init) { answer in
-                print(conversation.isQuiet ? answer.destination : answer.lines)
+                answer.show(isQuiet: conversation.isQuiet)
             } _: { reference throws(BatonError) in
                 guard let reference, let overwrite = plan.decide(reference) else { return [] }
                 let own = Reference(origin: client.work, path: try client.ownPath(reference))

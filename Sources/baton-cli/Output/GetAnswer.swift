@@ -1,3 +1,4 @@
+import BatonCommandLine
 import BatonProtocol
 
 /// What `get` and `restore` print of one path.
@@ -20,12 +21,21 @@ struct GetAnswer: Encodable {
     let skipped: [Skipped]
     let skippedCount: UInt64
     let atomic: Bool
+    /// As the file system has it.
+    private let place: [UInt8]
+
+    /// All but `place`.
+    private enum CodingKeys: CodingKey {
+        case path, origin, destination, kind, bytes, files, seconds, source, generation, resumedBytes, skipped,
+            skippedCount, atomic
+    }
 
     init(_ reference: Reference, _ own: WorkName, _ fetched: Fetched, _ seconds: Double) {
         path = reference.description
         origin = (reference.origin ?? own).description
         // A place in the file system, to be used as it is: '%' stays '%'.
         destination = Escaping.printable(fetched.destination.bytes)
+        place = fetched.destination.bytes
         kind = fetched.kind.name
         bytes = fetched.bytes
         files = fetched.files
@@ -38,7 +48,14 @@ struct GetAnswer: Encodable {
         atomic = fetched.isAtomic
     }
 
-    var lines: String {
+    /// Prints it for a person, or, for a script (`--quiet`), only where the copy lies: byte for byte, but on a terminal, which would
+    /// take a name for commands.
+    func show(isQuiet: Bool) {
+        guard isQuiet, !StandardOutput.isTerminal else { return print(isQuiet ? destination : lines) }
+        StandardOutput.write(place + [UInt8(ascii: "\n")])
+    }
+
+    private var lines: String {
         let rate = seconds > 0 ? Double(bytes) / seconds : 0
         var lines = [
             "\(path) -> \(destination)",

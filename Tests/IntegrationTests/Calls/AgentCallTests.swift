@@ -176,6 +176,10 @@ struct AgentCallTests {
             try await caller.settle(stream: 5)
             caller.close()
             try await cluster.relay.says("a work has gone")
+            // Its answer follows what the relay has said to the agent about the call.
+            let other = try await cluster.greeted("fourth")
+            other.send(.exists("outputs", of: "deploy", stream: 1))
+            _ = try await other.refusal(of: 1)
             let host = try await cluster.deploy.host()
             try await host.expectSilence()
         }
