@@ -4,7 +4,10 @@ import Synchronization
 package final class JobQueue: Sendable {
     private struct State {
         var jobs: [Job] = []
-        var idle: [(id: UInt64, worker: CheckedContinuation<Job?, Never>)] = []
+        var idle: [(id: UInt64, worker: CheckedContinuation<Void, Never>)] = []
+        /// What workers that were idle are to do next. It goes through the lock and not with the continuation, which hands it on in
+        /// the language's runtime, where no sanitizer sees that all is in order.
+        var handed: [UInt64: Job] = [:]
         var lastID: UInt64 = 0
     }
 
@@ -14,11 +17,14 @@ package final class JobQueue: Sendable {
 
     package func push(_ job: Job) {
         let worker = state.withLock { state in
-            if let last = state.idle.popLast() { return last.worker as CheckedContinuation<Job?, Never>? }
-            state.jobs.append(job)
-            return nil
+            guard let last = state.idle.popLast() else {
+                state.jobs.append(job)
+                return nil as CheckedContinuation<Void, Never>?
+            }
+            state.handed[last.id] = job
+            return last.worker
         }
-        worker?.resume(returning: job)
+        worker?.resume()
     }
 
     /// The next job; waits for one. `nil` once the task is cancelled.
@@ -27,22 +33,26 @@ package final class JobQueue: Sendable {
             state.lastID += 1
             return state.lastID
         }
-        return await withTaskCancellationHandler {
+        await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let ready = state.withLock { state -> Job?? in
-                    if Task.isCancelled { return .some(nil) }
-                    if !state.jobs.isEmpty { return .some(state.jobs.removeFirst()) }
+                let mustWait = state.withLock { state in
+                    if Task.isCancelled { return false }
+                    if !state.jobs.isEmpty {
+                        state.handed[id] = state.jobs.removeFirst()
+                        return false
+                    }
                     state.idle.append((id, continuation))
-                    return nil
+                    return true
                 }
-                if let ready { continuation.resume(returning: ready) }
+                if !mustWait { continuation.resume() }
             }
         } onCancel: {
             let worker = state.withLock { state in
                 let index = state.idle.firstIndex { $0.id == id }
                 return index.map { state.idle.remove(at: $0).worker }
             }
-            worker?.resume(returning: nil)
+            worker?.resume()
         }
+        return state.withLock { $0.handed.removeValue(forKey: id) }
     }
 }
