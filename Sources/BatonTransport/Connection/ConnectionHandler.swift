@@ -159,7 +159,6 @@ final class ConnectionHandler: ChannelDuplexHandler {
     // MARK: In
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        hasReceived = true
         isReading = true
         decoder.feed(unwrapInboundIn(data))
         if !isPaused { takeUp(context) }

@@ -47,7 +47,7 @@ struct Conformance: ParsableCommand {
     @Option(
         help:
             """
-            Answers beside a case, floods and the case as a whole may take so many times as long: for a busy machine. Above 1 cases that need \
+            What has to come may take so many times as long, beside a case and as a whole, too: for a busy machine. Above 1 cases that need \
             a quiet one are not run.
             """)
     var patience = 1

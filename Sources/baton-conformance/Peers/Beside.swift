@@ -115,7 +115,7 @@ private final class Couple {
 
     func exists(within limit: Duration) throws {
         let begin = ContinuousClock.now
-        let id = try send("EXISTS")
+        let id = try send("EXISTS", within: limit)
         let reply = try answer("EXISTS_REPLY", to: id, within: limit)
         guard reply.payload.prefix(2).elementsEqual([1, 0]) else {
             throw StepFailure(expected: "that it exists, live", came: world.text(reply), connection: asker.name)
@@ -126,7 +126,7 @@ private final class Couple {
     func get(within limit: Duration) throws {
         let begin = ContinuousClock.now
         wanted = nil
-        let id = try send("GET")
+        let id = try send("GET", within: limit)
         let isAsked = try world.wait(atMost: limit) { [self] in
             try serve()
             return wanted != nil || asker.isFinished || owner.isFinished
@@ -147,10 +147,14 @@ private final class Couple {
         try judge(.now - begin, limit, "a file of \(Self.size) bytes")
     }
 
-    private func send(_ name: String) throws -> UInt32 {
+    private func send(_ name: String, within limit: Duration) throws -> UInt32 {
         defer { stream += 2 }
+        // Who is to be waited for is not to give up before.
+        let deadline = max(10_000, limit.milliseconds)
         let frame = try FrameSpec(
-            name, stream: stream, ["origin": .string("delta"), "path": .string(Self.path)], world.layouts)
+            name, stream: stream,
+            ["origin": .string("delta"), "path": .string(Self.path), "deadline_ms": .number(Int128(deadline))],
+            world.layouts)
         asker.send(frame: try frame.encode(world.bindings))
         return stream
     }

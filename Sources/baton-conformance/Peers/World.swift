@@ -92,9 +92,8 @@ final class World {
     /// - Returns: whether it did before the limit.
     /// - Throws: ``StepFailure`` when a peer sent what nobody may send, or the case takes too long.
     func wait(
-        atMost limit: Duration, poll interval: Duration = .seconds(1), for condition: () throws -> Bool
+        until end: ContinuousClock.Instant, poll interval: Duration = .seconds(1), for condition: () throws -> Bool
     ) throws -> Bool {
-        let end = ContinuousClock.now + limit
         while true {
             try Interruption.check()
             if let broken = all.first(where: { $0.violation != nil }), let violation = broken.violation {
@@ -110,8 +109,15 @@ final class World {
         }
     }
 
+    /// The same, for what has to come: so many times as long as `limit` as patience has it.
+    func wait(
+        atMost limit: Duration, poll interval: Duration = .seconds(1), for condition: () throws -> Bool
+    ) throws -> Bool {
+        try wait(until: .now + limit * patience, poll: interval, for: condition)
+    }
+
     /// Reads and answers for that long.
-    func idle(_ duration: Duration) throws { _ = try wait(atMost: duration) { false } }
+    func idle(_ duration: Duration) throws { _ = try wait(until: .now + duration) { false } }
 
     /// One round of the loop.
     func turn(until end: ContinuousClock.Instant) throws {

@@ -18,7 +18,7 @@ struct Awaiting {
     func next(
         _ expectation: Expectation, within limit: Duration, earliest: ContinuousClock.Instant? = nil
     ) throws -> Frame {
-        let index = try next([expectation], within: limit)
+        let index = try next([expectation], within: limit, until: .now + limit * world.patience)
         let frame = connection.inbox[index.frame]
         connection.inbox.removeFirst(index.frame + 1)
         if let earliest, frame.arrived < earliest {
@@ -33,23 +33,23 @@ struct Awaiting {
 
     /// Each of these, in any order.
     func all(_ expectations: [Expectation], within limit: Duration) throws {
-        let end = ContinuousClock.now + limit
+        let end = ContinuousClock.now + limit * world.patience
         var missing = expectations
         while !missing.isEmpty {
-            let found = try next(missing, within: max(.zero, end - .now))
+            let found = try next(missing, within: limit, until: end)
             missing.remove(at: found.expectation).bind(connection.inbox[found.frame], in: &world.bindings)
             connection.inbox.removeFirst(found.frame + 1)
         }
     }
 
     private func next(
-        _ expectations: [Expectation], within limit: Duration
+        _ expectations: [Expectation], within limit: Duration, until end: ContinuousClock.Instant
     ) throws -> (frame: Int, expectation: Int) {
         connection.isWanted = true
         defer { connection.isWanted = false }
         var looked = 0
         var found: (frame: Int, expectation: Int)?
-        let came = try world.wait(atMost: limit) {
+        let came = try world.wait(until: end) {
             while looked < connection.inbox.count {
                 let frame = connection.inbox[looked]
                 if let match = try expectations.firstIndex(where: { try $0.matches(frame, world.bindings) }) {

@@ -85,7 +85,7 @@ struct NothingStep: Step {
         connection.isWanted = true
         defer { connection.isWanted = false }
         let wasFinished = connection.isFinished
-        _ = try world.wait(atMost: duration) {
+        _ = try world.wait(until: .now + duration) {
             if let frame = connection.inbox.first(where: { !passed.contains($0.type) }) {
                 throw StepFailure(expected: "nothing", came: world.text(frame), connection: name)
             }

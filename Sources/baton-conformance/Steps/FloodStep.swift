@@ -45,7 +45,7 @@ struct FloodStep: Step {
         let begin = ContinuousClock.now
         // A flood that is not noticed may not have been fast enough to be one.
         let duration = mustEnd ? duration * world.patience : duration
-        _ = try world.wait(atMost: duration, poll: .milliseconds(5)) {
+        _ = try world.wait(until: begin + duration, poll: .milliseconds(5)) {
             // What came while this one was deaf is read afterwards.
             let goodbye = connection.inbox.filter { $0.type == world.layouts.types.goaway }
             connection.inbox = goodbye

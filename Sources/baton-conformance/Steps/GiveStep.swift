@@ -43,12 +43,12 @@ struct GiveStep: Step {
                 expected: "a GET that has come on stream \(giver.stream)", came: "none", connection: control.name)
         }
         let stop = duration.map { ContinuousClock.now + $0 }
-        let end = stop ?? ContinuousClock.now + within
+        let end = stop ?? ContinuousClock.now + within * world.patience
         let next = try producer(giver, world)
         while let frame = try next() {
             let isTerminal = frame[4] == world.layouts.types.end || frame[4] == world.layouts.types.error
             let canGo: () -> Bool = { lane.backlog < LaneWriter.backlog && (isTerminal || giver.hasCredit(for: frame)) }
-            let goes = try world.wait(atMost: max(.zero, end - .now)) {
+            let goes = try world.wait(until: end) {
                 canGo() || lane.isFinished || control.isFinished
             }
             guard goes, canGo(), !lane.isFinished, !control.isFinished else {
@@ -60,7 +60,7 @@ struct GiveStep: Step {
             lane.send(frame: frame)
             if let stop, ContinuousClock.now >= stop { return }
         }
-        guard try world.wait(atMost: max(.seconds(1), end - .now), for: { lane.backlog == 0 }) else {
+        guard try world.wait(until: max(.now + .seconds(1), end), for: { lane.backlog == 0 }) else {
             throw StepFailure(expected: "that the transfer is taken", came: giver.state(world), connection: lane.name)
         }
     }

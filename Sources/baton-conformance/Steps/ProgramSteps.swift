@@ -72,7 +72,7 @@ struct NoConnectionStep: Step {
     func run(in world: World) throws {
         for connection in world.arrivals where connection.isFinished { world.drop(connection) }
         world.arrivals.removeAll { $0.isFinished }
-        guard try !world.wait(atMost: duration, for: { !world.arrivals.isEmpty }) else {
+        guard try !world.wait(until: .now + duration, for: { !world.arrivals.isEmpty }) else {
             throw StepFailure(expected: "no connection", came: "the agent dialled")
         }
     }

@@ -99,7 +99,9 @@ struct CaseFile: Sendable, CustomTestStringConvertible {
     }
 
     /// Only a few are run at a time: the machine may be small.
-    func run(_ options: [String], against command: [String]) async throws -> Program.Output {
+    func run(
+        _ options: [String], against command: [String], patience: Int = 5 * Sanitized.patience
+    ) async throws -> Program.Output {
         let certificates = try await ConformanceCertificates.shared()
         return try await Turnstile.cases.pass {
             let usual = ["--cases", "\(CaseFile.folder)/conformance", "--cases", "\(CaseFile.folder)/hostile"]
