@@ -26,7 +26,9 @@ func measureFloods(on stage: Stage, seconds: Int) async throws -> Table {
     let time = Duration.seconds(seconds)
     _ = try await sample(for: .seconds(1))
     var rows: [Table.Row] = []
-    for flood in try await attacker.floods() {
+    // A handshake that waits takes 60 KB by itself, and the next thousand begins while the last one ends.
+    let halfOpen = try await attacker.names("half-open handshakes")
+    for flood in try await attacker.names("floods.json") + halfOpen {
         note("floods: \(flood)")
         let quiet = try await sample(for: time)
         let (cpu, start) = (try team.relay.cpuSeconds(), ContinuousClock.now)
@@ -51,7 +53,7 @@ func measureFloods(on stage: Stage, seconds: Int) async throws -> Table {
                 ],
                 aims: [
                     Table.Aim(column: "ratio", atMost: 5), Table.Aim(column: "relay CPU", atMost: 1.5),
-                    Table.Aim(column: "relay MiB", atMost: 16),
+                    Table.Aim(column: "relay MiB", atMost: halfOpen.contains(flood) ? 128 : 16),
                 ]))
     }
     try await session.close()
@@ -85,21 +87,19 @@ private struct Attacker {
         let name: String
     }
 
-    /// The names of the cases.
-    func floods() async throws -> [String] {
+    /// The names of the cases of this file, or with this in their name.
+    func names(_ filter: String) async throws -> [String] {
         let decoder = JSONDecoder()
-        var names: [String] = []
-        for filter in ["floods.json", "half-open handshakes"] {
-            let lines = try await stage.output(
-                "list-floods", program, options + ["--list", "--json", "--filter", filter], within: .seconds(30))
-            names += try lines.split(separator: "\n").map { try decoder.decode(Listed.self, from: Data($0.utf8)).name }
-        }
-        return names
+        let lines = try await stage.output(
+            "list-floods", program, options + ["--list", "--json", "--filter", filter], within: .seconds(30))
+        return try lines.split(separator: "\n").map { try decoder.decode(Listed.self, from: Data($0.utf8)).name }
     }
 
     func start(_ flood: String, seconds: Int) throws -> Child {
+        // It would have a machine of its own: here it leaves the processors to those it attacks, and takes what is left.
         try stage.start(
-            "flood", program, options + ["--filter", flood, "--for", "\(seconds)", "--alone"])
+            "flood", URL(filePath: "/usr/bin/nice"),
+            ["-n", "10", program.path] + options + ["--filter", flood, "--for", "\(seconds)", "--alone"])
     }
 
     private var options: [String] {

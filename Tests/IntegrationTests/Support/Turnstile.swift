@@ -5,7 +5,7 @@ actor Turnstile {
     /// For a relay with agents.
     static let clusters = Turnstile(max(3, 6 / Sanitized.patience))
     /// For cases of the protocol: most of them wait.
-    static let cases = Turnstile(max(2, 4 / Sanitized.patience))
+    static let cases = Turnstile(4)
 
     private var free: Int
     private var waiting: [CheckedContinuation<Void, Never>] = []
