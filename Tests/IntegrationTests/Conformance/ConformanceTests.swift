@@ -119,10 +119,7 @@ struct CaseFile: Sendable, CustomTestStringConvertible {
             let usual = ["--cases", "\(CaseFile.folder)/conformance", "--cases", "\(CaseFile.folder)/hostile"]
             let program = try Program(
                 Unprivileged.prefix
-                    + [
-                        Program.ours("baton-conformance"), "--certs", certificates, "--patience",
-                        "\(5 * Sanitized.patience)",
-                    ]
+                    + [Program.ours("baton-conformance"), "--certs", certificates, "--patience", "\(patience)"]
                     + ["--vectors", "\(CaseFile.folder)/vectors"]
                     + (options.contains("--cases") ? [] : usual) + ["--filter", name] + options + ["--"] + command)
             return try await program.output(within: .seconds(600))
